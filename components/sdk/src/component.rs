@@ -1,0 +1,385 @@
+//! How a component is listed, and how its settings go through the phases parse → check → build.
+//!
+//! A family lists its components in a static slice, one line each:
+//!
+//! ```ignore
+//! pub static COMPONENTS: &[Component] = &[Component::source::<FileSource>(), Component::sink::<FileSink>()];
+//! ```
+//!
+//! Everything else follows from that line: parsing, the schema, `logd list`, the reference, and the conformance tests.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use toml::de::{DeTable, Error};
+use vrl::path::OwnedValuePath;
+
+use crate::condition::{Condition, Conditions, Reads};
+use crate::context::Context;
+use crate::erased::{AnyKeyed, AnySink, AnySource, ErasedKeyed};
+use crate::keyed::Keyed;
+use crate::report::{KeyPath, Report};
+use crate::sink::{Delivery, Sink};
+use crate::source::Source;
+use crate::transform::Transform;
+
+/// The place of a component in a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Events come from it.
+    Source,
+    /// Events go through it.
+    Transform,
+    /// Events leave by it.
+    Sink,
+}
+
+impl Kind {
+    /// As it stands in metrics and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Transform => "transform",
+            Self::Sink => "sink",
+        }
+    }
+}
+
+/// Which fields the events have that leave by a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Makes {
+    /// Those that came in.
+    Same,
+    /// Nobody knows.
+    Anything,
+    /// These and no others.
+    Fields(Vec<OwnedValuePath>),
+}
+
+/// What all components' settings have. They are read straight from the TOML table, so their type must derive
+/// `Deserialize` with `deny_unknown_fields`, and must not use `flatten`, `untagged` or internally tagged enums, which
+/// lose the places of mistakes.
+pub trait Settings: DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// The `type` in a pipeline file.
+    const NAME: &'static str;
+    /// Other names for it, as users of other daemons know it.
+    const ALIASES: &'static [&'static str] = &[];
+    /// What it does, in one line.
+    const SUMMARY: &'static str;
+    /// Its settings in TOML as they would stand in a pipeline, without `type` and `inputs`.
+    const EXAMPLE: &'static str;
+
+    /// Says what is wrong with the settings that their types could not say. Pure: no clock, disk or network.
+    fn check(&self, check: &mut Check<'_>) {
+        let _ = check;
+    }
+
+    /// The names of the outputs beside the main one, in the order of their [`Port`](crate::Port)s: the first is
+    /// port 1. An output named `dead` or `late` takes what [`Outputs`](crate::Outputs) collects under these names.
+    fn ports(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The fields of the events that it is given which it reads.
+    fn reads(&self, conditions: &dyn Conditions) -> Reads {
+        let _ = conditions;
+        Reads::nothing()
+    }
+
+    /// Which fields the events have that leave by `port` (the main output is the empty name).
+    fn makes(&self, port: &str) -> Makes {
+        let _ = port;
+        Makes::Anything
+    }
+}
+
+/// The settings of a source.
+pub trait SourceSettings: Settings {
+    /// What they build.
+    type Source: Source;
+
+    /// Whether its input ends by itself, so that it can stand in a run with `--once`.
+    fn ends(&self) -> bool;
+
+    /// The address that it will listen on, if it does.
+    fn listens(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Builds it: opens what it needs, and spawns nothing.
+    ///
+    /// # Errors
+    /// What it needs can't be had.
+    fn build(&self, context: &Context) -> impl Future<Output = anyhow::Result<Self::Source>> + Send;
+}
+
+/// The settings of a transform without state.
+pub trait TransformSettings: Settings {
+    /// What they build.
+    type Transform: Transform;
+
+    /// Builds it.
+    ///
+    /// # Errors
+    /// What it needs can't be had, or `check` was not heeded.
+    fn build(&self, context: &Context) -> anyhow::Result<Self::Transform>;
+}
+
+/// The settings of a transform with state.
+pub trait KeyedSettings: Settings {
+    /// What they build.
+    type Keyed: Keyed;
+
+    /// Builds it.
+    ///
+    /// # Errors
+    /// What it needs can't be had, or `check` was not heeded.
+    fn build(&self, context: &Context) -> anyhow::Result<Self::Keyed>;
+}
+
+/// The settings of a sink.
+pub trait SinkSettings: Settings {
+    /// What they build.
+    type Sink: Sink;
+
+    /// How the driver is to deliver to it.
+    fn delivery(&self) -> Delivery {
+        Delivery::default()
+    }
+
+    /// Builds it: opens what it needs, and spawns nothing.
+    ///
+    /// # Errors
+    /// What it needs can't be had.
+    fn build(&self, context: &Context) -> impl Future<Output = anyhow::Result<Self::Sink>> + Send;
+}
+
+/// What a component's `check` is given.
+pub struct Check<'c> {
+    /// Takes what is wrong.
+    pub report: &'c mut Report,
+    /// Compiles conditions.
+    pub conditions: &'c dyn Conditions,
+}
+
+impl Check<'_> {
+    /// Compiles the condition at `key`, and reports what is wrong with it.
+    pub fn condition(&mut self, key: impl Into<KeyPath>, source: &str) -> Option<Arc<dyn Condition>> {
+        let key = key.into();
+        match self.conditions.compile(source) {
+            Ok(condition) => Some(condition),
+            Err(faults) => {
+                for fault in faults {
+                    self.report.fault(key.clone(), fault);
+                }
+                None
+            }
+        }
+    }
+}
+
+/// A line of a family's list.
+#[derive(Clone, Copy, Debug)]
+pub struct Component {
+    /// What it is.
+    pub kind: Kind,
+    /// The `type` in a pipeline file.
+    pub name: &'static str,
+    /// Other names for it.
+    pub aliases: &'static [&'static str],
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// Its settings in TOML, without `type` and `inputs`.
+    pub example: &'static str,
+    /// The JSON Schema of its settings.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    /// Reads its settings.
+    pub parse: fn(toml::Spanned<DeTable<'_>>) -> Result<Plan, Error>,
+}
+
+impl Component {
+    /// Lists a source.
+    #[must_use]
+    pub const fn source<S: SourceSettings>() -> Self {
+        Self::new::<S>(Kind::Source, |table| parse::<S>(table).map(|settings| Plan::Source(Arc::new(settings))))
+    }
+
+    /// Lists a transform without state.
+    #[must_use]
+    pub const fn transform<S: TransformSettings>() -> Self {
+        Self::new::<S>(Kind::Transform, |table| parse::<S>(table).map(|settings| Plan::Transform(Arc::new(settings))))
+    }
+
+    /// Lists a transform with state.
+    #[must_use]
+    pub const fn keyed<S: KeyedSettings>() -> Self {
+        Self::new::<S>(Kind::Transform, |table| parse::<S>(table).map(|settings| Plan::Keyed(Arc::new(settings))))
+    }
+
+    /// Lists a sink.
+    #[must_use]
+    pub const fn sink<S: SinkSettings>() -> Self {
+        Self::new::<S>(Kind::Sink, |table| parse::<S>(table).map(|settings| Plan::Sink(Arc::new(settings))))
+    }
+
+    const fn new<S: Settings>(kind: Kind, parse: fn(toml::Spanned<DeTable<'_>>) -> Result<Plan, Error>) -> Self {
+        Self {
+            kind,
+            name: S::NAME,
+            aliases: S::ALIASES,
+            summary: S::SUMMARY,
+            example: S::EXAMPLE,
+            schema: |generator| generator.subschema_for::<S>(),
+            parse,
+        }
+    }
+}
+
+fn parse<S: Settings>(table: toml::Spanned<DeTable<'_>>) -> Result<S, Error> {
+    S::deserialize(table.into_deserializer())
+}
+
+/// Settings that have been read, whatever component they are of.
+#[derive(Clone)]
+pub enum Plan {
+    /// Of a source.
+    Source(Arc<dyn SourcePlan>),
+    /// Of a transform without state.
+    Transform(Arc<dyn TransformPlan>),
+    /// Of a transform with state.
+    Keyed(Arc<dyn KeyedPlan>),
+    /// Of a sink.
+    Sink(Arc<dyn SinkPlan>),
+}
+
+impl Plan {
+    /// What all plans can be asked.
+    #[must_use]
+    pub fn describe(&self) -> &dyn Describe {
+        match self {
+            Self::Source(plan) => plan.as_ref(),
+            Self::Transform(plan) => plan.as_ref(),
+            Self::Keyed(plan) => plan.as_ref(),
+            Self::Sink(plan) => plan.as_ref(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Plan").field(&self.describe().name()).finish()
+    }
+}
+
+/// [`Settings`], whatever their type.
+pub trait Describe: Send + Sync {
+    /// [`Settings::NAME`].
+    fn name(&self) -> &'static str;
+    /// [`Settings::check`].
+    fn check(&self, check: &mut Check<'_>);
+    /// [`Settings::ports`].
+    fn ports(&self) -> Vec<String>;
+    /// [`Settings::reads`].
+    fn reads(&self, conditions: &dyn Conditions) -> Reads;
+    /// [`Settings::makes`].
+    fn makes(&self, port: &str) -> Makes;
+}
+
+impl<S: Settings> Describe for S {
+    fn name(&self) -> &'static str {
+        S::NAME
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        Settings::check(self, check);
+    }
+
+    fn ports(&self) -> Vec<String> {
+        Settings::ports(self)
+    }
+
+    fn reads(&self, conditions: &dyn Conditions) -> Reads {
+        Settings::reads(self, conditions)
+    }
+
+    fn makes(&self, port: &str) -> Makes {
+        Settings::makes(self, port)
+    }
+}
+
+/// [`SourceSettings`], whatever their type.
+pub trait SourcePlan: Describe {
+    /// [`SourceSettings::ends`].
+    fn ends(&self) -> bool;
+    /// [`SourceSettings::listens`].
+    fn listens(&self) -> Option<SocketAddr>;
+    /// [`SourceSettings::build`].
+    fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>>;
+}
+
+impl<S: SourceSettings> SourcePlan for S {
+    fn ends(&self) -> bool {
+        SourceSettings::ends(self)
+    }
+
+    fn listens(&self) -> Option<SocketAddr> {
+        SourceSettings::listens(self)
+    }
+
+    fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>> {
+        Box::pin(async move { Ok(Box::new(SourceSettings::build(self, context).await?) as Box<dyn AnySource>) })
+    }
+}
+
+/// [`TransformSettings`], whatever their type.
+pub trait TransformPlan: Describe {
+    /// [`TransformSettings::build`].
+    ///
+    /// # Errors
+    /// Those of the component.
+    fn build(&self, context: &Context) -> anyhow::Result<Arc<dyn Transform>>;
+}
+
+impl<S: TransformSettings> TransformPlan for S {
+    fn build(&self, context: &Context) -> anyhow::Result<Arc<dyn Transform>> {
+        Ok(Arc::new(TransformSettings::build(self, context)?))
+    }
+}
+
+/// [`KeyedSettings`], whatever their type.
+pub trait KeyedPlan: Describe {
+    /// [`KeyedSettings::build`].
+    ///
+    /// # Errors
+    /// Those of the component.
+    fn build(&self, context: &Context) -> anyhow::Result<Arc<dyn AnyKeyed>>;
+}
+
+impl<S: KeyedSettings> KeyedPlan for S {
+    fn build(&self, context: &Context) -> anyhow::Result<Arc<dyn AnyKeyed>> {
+        Ok(Arc::new(ErasedKeyed(KeyedSettings::build(self, context)?)))
+    }
+}
+
+/// [`SinkSettings`], whatever their type.
+pub trait SinkPlan: Describe {
+    /// [`SinkSettings::delivery`].
+    fn delivery(&self) -> Delivery;
+    /// [`SinkSettings::build`].
+    fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Arc<dyn AnySink>>>;
+}
+
+impl<S: SinkSettings> SinkPlan for S {
+    fn delivery(&self) -> Delivery {
+        SinkSettings::delivery(self)
+    }
+
+    fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Arc<dyn AnySink>>> {
+        Box::pin(async move { Ok(Arc::new(SinkSettings::build(self, context).await?) as Arc<dyn AnySink>) })
+    }
+}

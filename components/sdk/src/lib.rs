@@ -1,0 +1,36 @@
+//! The contract between logd and its components.
+//!
+//! A component is one file in a family's crate: its settings, what it checks, and what it does. This crate holds
+//! all that such a file names, and nothing of the graph that runs it:
+//!
+//! - [`event`]: the [`Batch`] of events that travels through the graph, and how its fields are read and written,
+//! - [`source`], [`transform`], [`keyed`], [`sink`]: what each kind of component must do,
+//! - [`component`]: the line by which a family lists a component, and its settings' four phases,
+//! - [`settings`]: the types that settings are made of,
+//! - [`report`]: how a component says what is wrong with its settings,
+//! - [`condition`], [`clock`], [`meters`], [`http`]: what the daemon and this crate hand to components.
+
+pub mod clock;
+pub mod component;
+pub mod condition;
+pub mod context;
+pub mod erased;
+pub mod event;
+// pub mod http;
+pub mod keyed;
+pub mod meters;
+pub mod outputs;
+pub mod report;
+pub mod settings;
+pub mod sink;
+pub mod snapshot;
+pub mod source;
+pub mod time;
+pub mod transform;
+
+pub use clock::Clock;
+pub use component::{Check, Component, Plan, Settings};
+pub use context::{ComponentId, Context};
+pub use event::{Batch, Block, Body, Columns, EventId, Field, Partition, Row, Slot};
+pub use outputs::{Outputs, Port};
+pub use time::Time;

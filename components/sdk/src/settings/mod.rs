@@ -1,0 +1,24 @@
+//! The types that settings are made of: durations, sizes, paths, templates, secrets, addresses.
+//!
+//! Units stand in the value and not in the name (`size = "5s"`, `max_size = "64 MiB"`), so each of these is written as a
+//! string, is read from its text by [`FromStr`](std::str::FromStr), and says in its [`Fault`] what was given, what is
+//! expected, and an example. A component puts them into its settings struct as they are: serde reads them, schemars
+//! describes them.
+
+mod address;
+mod byte_size;
+mod duration;
+mod fault;
+mod path;
+mod quantity;
+mod secret;
+mod template;
+mod text;
+
+pub use address::Address;
+pub use byte_size::ByteSize;
+pub use duration::Duration;
+pub use fault::Fault;
+pub use path::{EventPath, FieldPath};
+pub use secret::Secret;
+pub use template::{NameTemplate, Template};

@@ -1,0 +1,269 @@
+//! One detector, without any wiring: values of a key in, scores and changes of its incident out.
+//!
+//! [`Detector`] is what all keys share and never changes while it runs; [`KeyState`] is what one key has come to, and
+//! all that a snapshot needs. Nothing here reads a clock or knows of batches: the same points in the same order give
+//! the same anomalies, byte for byte, wherever they are cut and resumed.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::baseline::Baseline;
+use crate::explain::{Ending, Measure, Sentence};
+use crate::incident::{Anomaly, Change, Identity, Incident, Key, Kind, Peak, Reason, Seen, event, hex};
+use crate::rule::{BaselineSettings, Evidence, Point, Rule, Settings, VALUE_LIMIT};
+use crate::time::{Interval, Micros};
+
+/// An anomaly shows at least so many last points.
+const POINTS_SHOWN: usize = 10;
+
+/// A detector of one field: its rule, its name, and how to speak of its values.
+#[derive(Clone, Debug)]
+pub struct Detector {
+    settings: Settings,
+    /// Half as strict: an incident is over within it.
+    half: Rule,
+    identity: Identity,
+    measure: Measure,
+}
+
+/// What a detector knows of one key: at most about 8 bytes for each value of the baseline, twice that while an incident
+/// is open, and a kilobyte more (a snapshot: half of one).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KeyState {
+    baseline: Baseline,
+    /// The last points, oldest first.
+    recent: VecDeque<Point>,
+    incident: Incident,
+    /// The values since the incident opened: the baseline to be, should they stay.
+    since_open: VecDeque<f64>,
+    /// The latest event time.
+    now: Option<Micros>,
+}
+
+/// What came of one value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// The point for charts.
+    pub score: Score,
+    /// Changes of the incident; nearly always none. Two only where an incident without data ends and another begins.
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// A point with what was expected of it, as it leaves on `NAME.scores`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// The value.
+    pub value: f64,
+    /// The baseline's mean; none while it is too short.
+    pub expected: Option<f64>,
+    /// Values below are out of the usual; none if no value can be.
+    pub lower: Option<f64>,
+    /// Values above are out of the usual; none if no value can be.
+    pub upper: Option<f64>,
+    /// How far out the value is; none without a verdict. See [`crate::rule::Verdict`].
+    pub score: Option<f64>,
+}
+
+/// Why a value was not used. It changes nothing, and is to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// There was none, or it was no number.
+    Missing,
+    /// It was NaN.
+    NotANumber,
+    /// It was infinite, or too large for its square to be a number (beyond [`VALUE_LIMIT`]).
+    Infinite,
+}
+
+impl Unusable {
+    /// The reason's name in metrics.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::NotANumber => "not_a_number",
+            Self::Infinite => "infinite",
+        }
+    }
+}
+
+impl KeyState {
+    /// Whether an incident is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.incident.open().is_some()
+    }
+
+    /// The key's latest event time; none before its first usable value.
+    #[must_use]
+    pub fn last_seen(&self) -> Option<Micros> {
+        self.now
+    }
+
+    /// The values that are usual now.
+    #[must_use]
+    pub fn baseline(&self) -> &Baseline {
+        &self.baseline
+    }
+
+    /// Cleans up after an incident.
+    fn settle(&mut self, reason: Reason) {
+        let values = std::mem::take(&mut self.since_open);
+        if reason == Reason::NewNormal {
+            self.baseline = values.into();
+        }
+        // The points before a break confirm nothing after it.
+        if reason != Reason::BackToNormal {
+            self.recent.clear();
+        }
+    }
+}
+
+impl Detector {
+    /// A detector with sound `settings` (see [`Settings::problems`]), named `identity`, of values as `measure` tells.
+    #[must_use]
+    pub fn new(settings: Settings, identity: Identity, measure: Measure) -> Self {
+        Self { settings, half: settings.rule.relaxed(), identity, measure }
+    }
+
+    /// Judges a key's next value by those before it, and then learns from it.
+    ///
+    /// Values are to come in the order of event time; one that comes out of order is taken as of the latest time seen.
+    ///
+    /// # Errors
+    /// If the value can't be used. The state is as before then.
+    pub fn observe(
+        &self,
+        state: &mut KeyState,
+        key: &Key,
+        window: Interval,
+        value: Option<f64>,
+    ) -> Result<Observation, Unusable> {
+        let value = usable(value)?;
+        let mut anomalies = Vec::new();
+        anomalies.extend(self.advance(state, key, window.end));
+
+        let now = state.now.map_or(window.end, |latest| latest.max(window.end));
+        let point = Point { window, value, baseline: state.baseline.summary() };
+        let verdict = self.settings.rule.judge(value, &point.baseline);
+        state.now = Some(now);
+        push_bounded(&mut state.recent, point, self.settings.confirm.of().max(POINTS_SHOWN));
+
+        let BaselineSettings { samples, exclude_anomalies } = self.settings.baseline;
+        // Where anomalies enter the baseline, a long incident would become its own excuse: it is over when values are
+        // back at what was usual before it.
+        let before = state.incident.open().filter(|_| !exclude_anomalies).map(|open| open.baseline);
+        let seen = Seen {
+            now,
+            point: Peak { value, score: verdict.score.unwrap_or(0.0), timestamp: window.end },
+            baseline: point.baseline,
+            anomaly: self.settings.rule.confirmed(self.settings.confirm, state.recent.iter().rev()),
+            half: self.half.judge(value, &before.unwrap_or(point.baseline)).exceeds,
+            can_relearn: state.since_open.len() >= self.settings.rule.min_samples,
+        };
+        let change = state.incident.step(&self.settings, &seen, |since| self.identity.incident(key, since));
+        if verdict.exceeds.is_none() || !exclude_anomalies {
+            state.baseline.push(value, samples);
+        }
+        if state.is_open() {
+            push_bounded(&mut state.since_open, value, samples);
+        }
+        anomalies.extend(change.and_then(|change| self.tell(state, key, change)));
+
+        let score = Score {
+            value,
+            expected: verdict.expected,
+            lower: verdict.lower,
+            upper: verdict.upper,
+            score: verdict.score,
+        };
+        Ok(Observation { score, anomalies })
+    }
+
+    /// Lets event time pass: nothing will come from before `watermark`. Ends the incident of a key that has sent
+    /// nothing for `relearn_after`, as of the moment when that had passed, however late it is called.
+    pub fn advance(&self, state: &mut KeyState, key: &Key, watermark: Micros) -> Option<Anomaly> {
+        let silent_since = state.now?;
+        let limit = self.settings.relearn_after?;
+        if watermark.since(silent_since) < limit {
+            return None;
+        }
+        let change = state.incident.resolve(Reason::NoData, silent_since.after(limit))?;
+        self.tell(state, key, change)
+    }
+
+    /// Ends the key's incident, if one is open, because its state is about to be let go.
+    pub fn forget(&self, state: &mut KeyState, key: &Key) -> Option<Anomaly> {
+        let change = state.incident.resolve(Reason::NoLongerWatched, state.now?)?;
+        self.tell(state, key, change)
+    }
+
+    /// Makes the event of a change, and does to the baseline what the change asks for.
+    fn tell(&self, state: &mut KeyState, key: &Key, change: Change) -> Option<Anomaly> {
+        // There is one: an incident opens with a point, and the points go only when it ends.
+        let point = *state.recent.back()?;
+        let points = state.recent.iter().copied().collect();
+        if let Some(reason) = change.reason {
+            state.settle(reason);
+        }
+
+        let Settings { rule, confirm, .. } = self.settings;
+        let open = &change.incident;
+        let score = rule.judge(point.value, &point.baseline).score.unwrap_or(0.0);
+        let explanation = self.explain(&change, &point, score, state);
+        Some(Anomaly {
+            id: hex(event(open.id, open.changes)),
+            incident_id: hex(open.id),
+            state: change.state,
+            reason: change.reason,
+            timestamp: change.at,
+            since: open.since,
+            window: point.window,
+            detector: self.identity.component.clone(),
+            r#type: Kind::of(&rule, open.side),
+            key: key.clone(),
+            severity: open.severity,
+            score,
+            value: point.value,
+            threshold: rule.threshold(),
+            baseline: point.baseline.into(),
+            peak: open.peak,
+            explanation,
+            evidence: Evidence { rule, confirm, points },
+            samples: Vec::new(),
+        })
+    }
+
+    fn explain(&self, change: &Change, point: &Point, score: f64, state: &KeyState) -> String {
+        let Change { incident: open, at, reason, .. } = change;
+        let sentence = |baseline| Sentence {
+            measure: &self.measure,
+            rule: &self.settings.rule,
+            side: open.side,
+            value: point.value,
+            score,
+            baseline,
+        };
+        let Some(reason) = *reason else { return sentence(&point.baseline).anomalous() };
+        let (lasted, baseline) = (at.since(open.since), &state.baseline.summary());
+        sentence(&open.baseline).resolved(&Ending { reason, lasted, peak: &open.peak, baseline })
+    }
+}
+
+/// Adds an item and lets go of the oldest ones, so that at most `capacity` remain.
+fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, capacity: usize) {
+    while queue.len() >= capacity.max(1) {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
+
+fn usable(value: Option<f64>) -> Result<f64, Unusable> {
+    match value {
+        None => Err(Unusable::Missing),
+        Some(value) if value.is_nan() => Err(Unusable::NotANumber),
+        Some(value) if value.abs() > VALUE_LIMIT => Err(Unusable::Infinite),
+        Some(value) => Ok(value),
+    }
+}

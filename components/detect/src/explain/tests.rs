@@ -1,0 +1,82 @@
+//! The sentences, word by word.
+
+use super::*;
+use crate::rule::{Direction, Settings};
+
+fn sentence<'a>(measure: &'a Measure, rule: &'a Rule, value: f64, baseline: &'a Summary) -> Sentence<'a> {
+    let verdict = rule.judge(value, baseline);
+    let side = verdict.exceeds.unwrap_or(Side::Up);
+    Sentence { measure, rule, side, value, score: verdict.score.unwrap_or(0.0), baseline }
+}
+
+fn latency() -> Measure {
+    Measure::of_field("latency_mean", "latency")
+}
+
+#[test]
+fn a_slow_service() {
+    let (rule, usual) = (Settings::zscore().rule, Summary { n: 1000, mean: 295.2, std: 38.1 });
+    let text = sentence(&latency(), &rule, 1180.4, &usual).anomalous();
+    assert_eq!(text, "mean 1,180 ms, usually 295 ± 38 ms (z 23, threshold 3)");
+}
+
+#[test]
+fn a_narrow_spread_gets_its_decimals() {
+    let (rule, usual) = (Settings::zscore().rule, Summary { n: 1000, mean: 22.1, std: 0.05 });
+    let text = sentence(&Measure::of_field("cpu", "hosts"), &rule, 22.4, &usual).anomalous();
+    assert_eq!(text, "cpu 22.400, usually 22.100 ± 0.050 (z 6.0, threshold 3)");
+}
+
+#[test]
+fn a_lifted_spread_is_told() {
+    let mut rule = Settings::zscore().rule;
+    rule.criterion = Criterion::Zscore { threshold: 2.5, min_std: 10.0 };
+    let usual = Summary { n: 1000, mean: 295.0, std: 0.0 };
+    let text = sentence(&latency(), &rule, 525.0, &usual).anomalous();
+    assert_eq!(text, "mean 525 ms, usually 295 ± 0 ms (z 23 at ± 10 ms, the least, threshold 2.5)");
+}
+
+#[test]
+fn a_burst_of_errors() {
+    let (rule, usual) = (Settings::spike().rule, Summary { n: 100, mean: 0.11, std: 0.02 });
+    let measure = Measure::of_field("error_rate", "errors");
+    let text = sentence(&measure, &rule, 0.61, &usual).anomalous();
+    assert_eq!(text, "error rate 61 %, usually 11 % (5.5 ×, threshold 5 × and 10 %)");
+    let never = Summary { mean: 0.0, ..usual };
+    let text = sentence(&measure, &rule, 0.61, &never).anomalous();
+    assert_eq!(text, "error rate 61 %, usually 0 % (threshold 5 × and 10 %)");
+}
+
+#[test]
+fn a_fall() {
+    let criterion = Criterion::Spike { factor: 5.0, min_value: 0.0 };
+    let rule = Rule { criterion, direction: Direction::Down, ..Settings::spike().rule };
+    let usual = Summary { n: 100, mean: 1200.0, std: 0.0 };
+    let text = sentence(&Measure::of_field("count", "traffic"), &rule, 100.0, &usual).anomalous();
+    assert_eq!(text, "count 100, usually 1,200 (12 × less, threshold 5 ×)");
+}
+
+#[test]
+fn every_end() {
+    let (rule, usual) = (Settings::zscore().rule, Summary { n: 1000, mean: 295.2, std: 38.1 });
+    let peak = Peak { value: 1480.0, score: 31.1, timestamp: crate::time::Micros(0) };
+    let new = Summary { n: 1000, mean: 1180.0, std: 41.0 };
+    let end = |reason, value| {
+        let ending = Ending { reason, lasted: Duration::from_secs(50), peak: &peak, baseline: &new };
+        sentence(&latency(), &rule, value, &usual).resolved(&ending)
+    };
+    assert_eq!(
+        [
+            end(Reason::BackToNormal, 301.0),
+            end(Reason::NewNormal, 1175.0),
+            end(Reason::NoData, 1175.0),
+            end(Reason::NoLongerWatched, 1175.0),
+        ],
+        [
+            "mean 301 ms, usually 295 ± 38 ms, back to normal after 50 s, peak 1,480 ms (z 31)",
+            "mean 1,175 ms, new normal 1,180 ± 41 ms instead of 295 ± 38 ms after 50 s, peak 1,480 ms (z 31)",
+            "mean 1,175 ms at last, usually 295 ± 38 ms, then no data, peak 1,480 ms (z 31)",
+            "mean 1,175 ms at last, usually 295 ± 38 ms, no longer watched after 50 s, peak 1,480 ms (z 31)",
+        ]
+    );
+}

@@ -1,0 +1,140 @@
+//! The anomaly event: one schema for all detectors, with everything in it that its verdict rests on.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Key, Peak, Reason, State};
+use crate::baseline::Summary;
+use crate::rule::{Criterion, Evidence, Rule, Side};
+use crate::time::{Interval, Micros};
+
+/// A change of an incident, as it leaves on `NAME.anomalies`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Anomaly {
+    /// Names this event: a hash of the incident and of the change's number in it.
+    pub id: String,
+    /// Names the incident: a hash of pipeline, component, key and start.
+    pub incident_id: String,
+    /// What became of it.
+    pub state: State,
+    /// Why it was resolved.
+    pub reason: Option<Reason>,
+    /// When it changed: as a rule the end of the window.
+    pub timestamp: Micros,
+    /// The start of the first point that exceeded the rule.
+    pub since: Micros,
+    /// What the value stands for.
+    pub window: Interval,
+    /// The detector's component id.
+    pub detector: String,
+    /// What sort of anomaly it is.
+    pub r#type: Kind,
+    /// Whose it is: field → value.
+    pub key: Key,
+    /// The highest severity so far.
+    pub severity: Severity,
+    /// How far out the value is, in the unit of `threshold`; 0 where there is no verdict. See [`crate::rule::Verdict`].
+    pub score: f64,
+    /// The last value.
+    pub value: f64,
+    /// What a score has to exceed.
+    pub threshold: f64,
+    /// What the value was judged by.
+    pub baseline: BaselineFigures,
+    /// The worst point so far.
+    pub peak: Peak,
+    /// A sentence with the figures.
+    pub explanation: String,
+    /// The last points, from which the verdict can be computed again.
+    pub evidence: Evidence,
+    /// Events of the window, if it kept some: filled in by whoever has them.
+    pub samples: Vec<serde_json::Value>,
+}
+
+/// The baseline in an anomaly event.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BaselineFigures {
+    /// How many values it rests on.
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Their population standard deviation.
+    pub std: f64,
+    /// Which season it belongs to.
+    pub season: Season,
+}
+
+impl From<Summary> for BaselineFigures {
+    fn from(Summary { n, mean, std }: Summary) -> Self {
+        Self { n, mean, std, season: Season::None }
+    }
+}
+
+/// The season that a baseline belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Season {
+    /// The baseline knows none.
+    None,
+}
+
+/// What sort of anomaly it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// `zscore`, above the mean.
+    HighLatency,
+    /// `zscore`, below the mean.
+    LowLatency,
+    /// `spike`, above the mean.
+    ErrorSpike,
+    /// `spike`, below the mean (`direction = "down"`, which the classic rule does not have).
+    ErrorDrop,
+}
+
+impl Kind {
+    /// The kind that a rule finds on a side.
+    #[must_use]
+    pub fn of(rule: &Rule, side: Side) -> Self {
+        match (rule.criterion, side) {
+            (Criterion::Zscore { .. }, Side::Up) => Self::HighLatency,
+            (Criterion::Zscore { .. }, Side::Down) => Self::LowLatency,
+            (Criterion::Spike { .. }, Side::Up) => Self::ErrorSpike,
+            (Criterion::Spike { .. }, Side::Down) => Self::ErrorDrop,
+        }
+    }
+}
+
+/// How bad it is, by the score in multiples of the threshold.
+///
+/// | rule     | info    | warning       | critical        |
+/// |----------|---------|---------------|-----------------|
+/// | `zscore` | below 2 | from 2 (z 6)  | from 4 (z 12)   |
+/// | `spike`  | never   | from 1        | from 1.5        |
+///
+/// A rate can't grow much further than to five times its mean, so a spike's steps are shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Out of the usual, no more.
+    Info,
+    /// Worth a look soon.
+    Warning,
+    /// Worth a look now.
+    Critical,
+}
+
+impl Severity {
+    /// The severity of a score that exceeds `rule`.
+    #[must_use]
+    pub fn of(rule: &Rule, score: f64) -> Self {
+        let (warning, critical) = match rule.criterion {
+            Criterion::Zscore { .. } => (2.0, 4.0),
+            Criterion::Spike { .. } => (1.0, 1.5),
+        };
+        match score / rule.threshold() {
+            times if times >= critical => Self::Critical,
+            times if times >= warning => Self::Warning,
+            _ => Self::Info,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The coordinator of a connected part of the graph: begins epochs, and completes them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use logd_sdk::ComponentId;
+use metrics::{Counter, Histogram, counter, histogram};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Epoch;
+use super::report::{Command, Durable, Report, Snapshot};
+use super::store::{Entry, Store};
+
+/// A component, as the coordinator knows it.
+pub(crate) struct Member {
+    /// Its name.
+    pub(crate) component: ComponentId,
+    /// Its line, if it is a source.
+    pub(crate) source: Option<(UnboundedSender<Command>, Durable)>,
+}
+
+/// How the coordinator came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All inputs have ended, and everything is delivered and durable.
+    Finished,
+    /// It was told to stop, and everything up to there is delivered and durable.
+    Closed,
+}
+
+/// Begins epochs and completes them.
+pub(crate) struct Coordinator {
+    members: Vec<Member>,
+    reports: UnboundedReceiver<Report>,
+    store: Store,
+    interval: Duration,
+    epoch: Epoch,
+    /// The last snapshots of components that have ended, until they are durable.
+    ended: BTreeMap<usize, Option<Snapshot>>,
+    meters: Meters,
+}
+
+struct Meters {
+    completed: Counter,
+    failed: Counter,
+    duration: Histogram,
+    bytes: Histogram,
+}
+
+/// A snapshot may cost this share of the time at most: the next epoch waits for so many times its cost.
+const COST_FACTOR: u32 = 20;
+
+impl Coordinator {
+    /// For the members of a part; their places are those in the list.
+    pub(crate) fn new(
+        members: Vec<Member>,
+        reports: UnboundedReceiver<Report>,
+        store: Store,
+        interval: Duration,
+    ) -> anyhow::Result<Self> {
+        let epoch = store.last_epoch()?;
+        let pipeline = members.first().map_or_else(String::new, |member| member.component.pipeline().to_owned());
+        let labels = [("pipeline", pipeline)];
+        let meters = Meters {
+            completed: counter!("logd_checkpoint_completed_total", &labels),
+            failed: counter!("logd_checkpoint_failed_total", &labels),
+            duration: histogram!("logd_checkpoint_duration_seconds", &labels),
+            bytes: histogram!("logd_checkpoint_bytes", &labels),
+        };
+        Ok(Self { members, reports, store, interval, epoch, ended: BTreeMap::new(), meters })
+    }
+
+    /// Runs epochs until all inputs have ended, or `stop` becomes true.
+    ///
+    /// # Errors
+    /// An epoch can't be made durable, or a component has failed and its line is cut.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> anyhow::Result<Outcome> {
+        let mut next = Instant::now() + self.interval;
+        loop {
+            let mut open = None;
+            if self.all_ended() {
+                self.commit(BTreeMap::new()).await?;
+                return Ok(Outcome::Finished);
+            }
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => open = Some(self.begin(true)),
+                report = self.reports.recv() => match report {
+                    // Between epochs only a component that has ended has anything to say.
+                    Some(report) => drop(self.ended.insert(report.component, Some(report.snapshot))),
+                    None => anyhow::bail!("all components are gone"),
+                },
+                () = tokio::time::sleep_until(next) => open = Some(self.begin(false)),
+            }
+            let Some(open) = open else { continue };
+            let start = Instant::now();
+            let (close, cost) = self.complete(open, &mut stop).await?;
+            if close {
+                return Ok(Outcome::Closed);
+            }
+            next = (start + self.interval).max(Instant::now() + cost * COST_FACTOR);
+        }
+    }
+
+    fn all_ended(&self) -> bool {
+        self.ended.len() == self.members.len()
+    }
+
+    /// Begins an epoch; `close` makes it the last. Returns whether it is.
+    fn begin(&mut self, close: bool) -> bool {
+        self.epoch = Epoch(self.epoch.0 + 1);
+        let command = if close { Command::Close(self.epoch) } else { Command::Barrier(self.epoch) };
+        for (sender, _) in self.members.iter().filter_map(|member| member.source.as_ref()) {
+            // A source that has ended no longer listens, and has said where it stands.
+            let _ = sender.send(command);
+        }
+        close
+    }
+
+    /// Waits until all have reported for the open epoch, and makes it durable. When it is time to stop before that, the
+    /// last epoch is begun at once, and its snapshots are added to those that have come. Returns whether it was the last,
+    /// and what the commit has cost.
+    async fn complete(
+        &mut self,
+        mut close: bool,
+        stop: &mut watch::Receiver<bool>,
+    ) -> anyhow::Result<(bool, Duration)> {
+        let start = Instant::now();
+        let mut snapshots: BTreeMap<usize, (Epoch, Snapshot)> = BTreeMap::new();
+        loop {
+            let reported = |member: &usize| snapshots.get(member).is_some_and(|(epoch, _)| *epoch == self.epoch);
+            if (0..self.members.len()).all(|member| reported(&member) || self.ended.contains_key(&member)) {
+                break;
+            }
+            tokio::select! {
+                () = stopped(stop), if !close => close = self.begin(true),
+                report = self.reports.recv() => match report {
+                    None => anyhow::bail!("all components are gone"),
+                    Some(Report { component, epoch: None, snapshot }) => {
+                        self.ended.insert(component, Some(snapshot));
+                    }
+                    Some(Report { component, epoch: Some(epoch), snapshot }) => {
+                        let (latest, sum) = snapshots.entry(component).or_default();
+                        *latest = epoch;
+                        sum.add(snapshot);
+                    }
+                }
+            }
+        }
+        let cost = self.commit(snapshots.into_iter().map(|(member, (_, sum))| (member, sum)).collect()).await?;
+        self.meters.duration.record(start.elapsed().as_secs_f64());
+        Ok((close, cost))
+    }
+
+    /// Makes the snapshots durable, and tells the sources.
+    async fn commit(&mut self, mut snapshots: BTreeMap<usize, Snapshot>) -> anyhow::Result<Duration> {
+        let start = Instant::now();
+        for (&member, last) in &mut self.ended {
+            if let Some(last) = last.take() {
+                snapshots.entry(member).or_default().add(last);
+            }
+        }
+        let positions: Vec<(usize, Vec<u8>)> = snapshots
+            .iter()
+            .filter(|(member, _)| self.members[**member].source.is_some())
+            .filter_map(|(&member, snapshot)| Some((member, snapshot.position.clone()?)))
+            .collect();
+        let entries: Vec<Entry> = snapshots
+            .into_iter()
+            .map(|(member, Snapshot { position, changes })| Entry {
+                component: self.members[member].component.clone(),
+                position,
+                changes,
+            })
+            .collect();
+        let size: usize = entries
+            .iter()
+            .flat_map(|entry| &entry.changes)
+            .map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len))
+            .sum();
+        let (store, epoch) = (self.store.clone(), self.epoch);
+        let written = tokio::task::spawn_blocking(move || store.commit(epoch, &entries)).await?;
+        if let Err(error) = written {
+            self.meters.failed.increment(1);
+            return Err(error.context("the checkpoint can't be written"));
+        }
+        self.meters.completed.increment(1);
+        #[allow(clippy::cast_precision_loss)]
+        self.meters.bytes.record(size as f64);
+        for (member, position) in positions {
+            if let Some((sender, durable)) = &self.members[member].source {
+                *Arc::clone(durable).lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
+                let _ = sender.send(Command::Durable);
+            }
+        }
+        Ok(start.elapsed())
+    }
+}
+
+/// Returns when it is time to stop; never, where nobody can ask for that any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,25 @@
+//! logd: a log-analysis daemon.
+//!
+//! ```text
+//!   pipelines/*.toml ──► config ──► graph of plans ──► build ──► tasks
+//!                        (spans,     (topology::graph)            │
+//!                      diagnostics)                               ▼
+//!      source ══edge══► transform ══edge══► keyed (shards) ══edge══► driver ──► sink
+//!        ▲                                     │ snapshots             │ acknowledged
+//!        └── positions ◄── checkpoint store ◄──┴── coordinator ◄───────┘
+//! ```
+//!
+//! - [`config`]: from files to a checked graph, with diagnostics that name file, line and column,
+//! - `topology`: the running graph: edges bounded in bytes, a task for each component, parts that fail alone,
+//! - `checkpoint`: epochs, by which a crash becomes a pause,
+//! - `delivery`: the driver in front of every sink,
+//! - `telemetry`: metrics and logs.
+//!
+//! What can stand in a pipeline lives in `components/`, and implements the contract of `logd-sdk`.
+
+pub mod config;
+
+mod checkpoint;
+mod delivery;
+mod telemetry;
+mod topology;

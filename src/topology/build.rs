@@ -1,0 +1,204 @@
+//! From a graph of plans to tasks that are ready to run. Nothing runs yet, so that what can't be built leaves nothing
+//! behind.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures::future::BoxFuture;
+use logd_sdk::condition::Conditions;
+use logd_sdk::{Clock, ComponentId, Context, Plan};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::edge::{Receiver, Sender, edge};
+use super::graph::{Graph, Node};
+use super::inlet::Inlet;
+use super::keyed_node::{KeyedNode, Shards};
+use super::node::Links;
+use super::outlets::Outlets;
+use super::source_node::SourceNode;
+use super::transform_node::TransformNode;
+use super::watermarks::Watermarks;
+use crate::checkpoint::{Command, Coordinator, Durable, Member, Reporter, Saved, Store};
+use crate::delivery::Driver;
+use crate::telemetry::{Account, EdgeMeters};
+
+/// What components are built with, whatever part they are of.
+#[derive(Clone)]
+pub(crate) struct Environment {
+    /// The time of day.
+    pub(crate) clock: Clock,
+    /// Compiles conditions.
+    pub(crate) conditions: Arc<dyn Conditions>,
+    /// Where components may keep files.
+    pub(crate) data_dir: PathBuf,
+    /// Where checkpoints are kept.
+    pub(crate) store: Store,
+    /// Whether the run ends with its input.
+    pub(crate) once: bool,
+    /// How many batches a component may work on at once, and how many shards a state has.
+    pub(crate) threads: usize,
+    /// How much an edge holds, in bytes.
+    pub(crate) edge_capacity: u32,
+    /// How often an epoch begins.
+    pub(crate) checkpoint_interval: Duration,
+}
+
+/// A part that is ready to run.
+pub(crate) struct Built {
+    /// Its components' tasks.
+    pub(crate) tasks: Vec<(ComponentId, BoxFuture<'static, anyhow::Result<()>>)>,
+    /// Its coordinator.
+    pub(crate) coordinator: Coordinator,
+    /// Its components' accounts.
+    pub(crate) accounts: Vec<Arc<Account>>,
+}
+
+/// How long a component may take to be built: to open its files, bind its address, or connect.
+const BUILD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Builds a connected part, at its last epoch.
+pub(crate) async fn build(graph: &Graph, environment: &Environment) -> anyhow::Result<Built> {
+    let mut edges = Edges::new(graph, environment.edge_capacity);
+    let (reports, received) = unbounded_channel();
+    let (mut tasks, mut members, mut accounts) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, node) in graph.nodes.iter().enumerate() {
+        let account = Arc::new(Account::new(
+            node.id.clone(),
+            node.kind(),
+            node.plan.describe().name(),
+            &node.ports(),
+            environment.clock.clone(),
+        ));
+        accounts.push(Arc::clone(&account));
+        let mut member = Member { component: node.id.clone(), source: None };
+        let durable = Durable::default();
+        let links = Links {
+            outlets: Outlets::new(&node.plan.describe().ports(), edges.take_outlets(place)),
+            reporter: Reporter::new(place, reports.clone(), Arc::clone(&durable)),
+            account,
+            reads: graph.reads(place, environment.conditions.as_ref()),
+        };
+        let inlet = Inlet::new(edges.take_inlet(place));
+        let component = Component { graph, place, node, environment, links, inlet };
+        let commands = matches!(node.plan, Plan::Source(_)).then(|| {
+            let (sender, receiver) = unbounded_channel();
+            member.source = Some((sender, durable));
+            receiver
+        });
+        let task = tokio::time::timeout(BUILD_TIMEOUT, component.task(commands))
+            .await
+            .map_err(|_| anyhow::anyhow!("it took longer than {BUILD_TIMEOUT:?}"))
+            .and_then(|built| built)
+            .with_context(|| format!("`{}` can't be built", node.id))?;
+        tasks.push((node.id.clone(), task));
+        members.push(member);
+    }
+    // The coordinator knows that all are gone when the last of theirs is dropped.
+    drop(reports);
+    let coordinator = Coordinator::new(members, received, environment.store.clone(), environment.checkpoint_interval)?;
+    Ok(Built { tasks, coordinator, accounts })
+}
+
+/// A component that is to be built.
+struct Component<'b> {
+    graph: &'b Graph,
+    place: usize,
+    node: &'b Node,
+    environment: &'b Environment,
+    links: Links,
+    inlet: Inlet,
+}
+
+impl Component<'_> {
+    async fn task(
+        self,
+        commands: Option<UnboundedReceiver<Command>>,
+    ) -> anyhow::Result<BoxFuture<'static, anyhow::Result<()>>> {
+        let context = self.context();
+        let saved = self.environment.store.load(&self.node.id)?;
+        let Self { node, environment, links, inlet, .. } = self;
+        let parallelism = environment.threads + 1;
+        Ok(match (&node.plan, commands) {
+            (Plan::Source(plan), Some(commands)) => {
+                let mut source = plan.build(&context).await?;
+                if let Some(position) = &saved.position {
+                    source.seek(position).context("it can't go back to where the last run ended")?;
+                }
+                Box::pin(SourceNode { source, commands, links }.run())
+            }
+            (Plan::Source(_), None) => anyhow::bail!("a source has no line to its coordinator"),
+            (Plan::Transform(plan), _) => {
+                let transform = plan.build(&context)?;
+                Box::pin(TransformNode { transform, inlet, links, parallelism }.run())
+            }
+            (Plan::Keyed(plan), _) => {
+                let keyed = plan.build(&context)?;
+                let shards = Shards::new(keyed.as_ref(), environment.threads);
+                let watermarks = keyed.timing().map(|timing| Watermarks::new(timing, environment.clock.clone()));
+                let partition = context.partition("");
+                let mut task = KeyedNode { keyed, shards, watermarks, partition, inlet, links, parallelism };
+                let Saved { states, .. } = saved;
+                task.load(states).context("its state can't be read")?;
+                Box::pin(task.run())
+            }
+            (Plan::Sink(plan), _) => {
+                let sink = plan.build(&context).await?;
+                if let Some(position) = &saved.position {
+                    sink.restore(position).await.context("it can't go back to the last epoch")?;
+                }
+                let delivery = plan.delivery();
+                Box::pin(Driver { sink, delivery, inlet, links: Arc::new(links) }.run())
+            }
+        })
+    }
+
+    fn context(&self) -> Context {
+        let Self { node, environment, .. } = self;
+        Context {
+            id: node.id.clone(),
+            clock: environment.clock.clone(),
+            columns: self.graph.read_downstream(self.place, environment.conditions.as_ref()),
+            meters: self.links.account.meters().clone(),
+            conditions: Arc::clone(&environment.conditions),
+            data_dir: environment.data_dir.join("components").join(node.id.pipeline()).join(node.id.id()),
+            once: environment.once,
+        }
+    }
+}
+
+/// The edges of a part, until their ends are handed out.
+struct Edges {
+    outlets: Vec<Vec<Vec<Sender>>>,
+    inlets: Vec<Vec<Receiver>>,
+}
+
+impl Edges {
+    fn new(graph: &Graph, capacity: u32) -> Self {
+        let mut outlets: Vec<Vec<Vec<Sender>>> =
+            graph.nodes.iter().map(|node| node.ports().iter().map(|_| Vec::new()).collect()).collect();
+        let mut inlets = Vec::new();
+        for node in &graph.nodes {
+            let mut inlet = Vec::new();
+            for input in &node.inputs {
+                let from = &graph.nodes[input.node];
+                let port = &from.ports()[input.port];
+                let name = if port.is_empty() { from.id.id().to_owned() } else { format!("{}.{port}", from.id.id()) };
+                let (sender, receiver) = edge(capacity, EdgeMeters::new(&name, &node.id));
+                outlets[input.node][input.port].push(sender);
+                inlet.push(receiver);
+            }
+            inlets.push(inlet);
+        }
+        Self { outlets, inlets }
+    }
+
+    fn take_outlets(&mut self, place: usize) -> Vec<Vec<Sender>> {
+        std::mem::take(&mut self.outlets[place])
+    }
+
+    fn take_inlet(&mut self, place: usize) -> Vec<Receiver> {
+        std::mem::take(&mut self.inlets[place])
+    }
+}

@@ -1,0 +1,156 @@
+//! Edges: the channels between components, bounded in bytes.
+//!
+//! A batch takes its size from the edge's budget when it is sent, and gives it back when its receiver has let it go,
+//! not when it has been received: what is under way counts as in the channel. So a slow sink slows its sources, and
+//! memory stays where it is.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use logd_sdk::Batch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use crate::checkpoint::Epoch;
+use crate::telemetry::EdgeMeters;
+
+/// What travels along an edge.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Events.
+    Batch(Parcel),
+    /// All that came before belongs to this epoch.
+    Barrier(Epoch),
+    /// The input has ended: what is open is to be closed and sent on.
+    End,
+    /// The daemon stops: nothing more comes now, and what is open stays in the snapshot.
+    Close,
+}
+
+/// A batch on its way.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    /// The events.
+    pub(crate) batch: Arc<Batch>,
+    /// The bytes of the events as they came in.
+    pub(crate) event_bytes: u64,
+    /// The room on the edge.
+    pub(crate) room: Room,
+}
+
+/// Room that a batch takes on an edge, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// The sending end.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    queue: mpsc::UnboundedSender<Message>,
+    budget: Arc<Semaphore>,
+    capacity: u32,
+    meters: EdgeMeters,
+}
+
+/// The receiving end.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    queue: mpsc::UnboundedReceiver<Message>,
+    budget: Arc<Semaphore>,
+    capacity: u32,
+    meters: EdgeMeters,
+}
+
+/// The other end of the edge is gone: its component has failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the component downstream is gone")]
+pub(crate) struct Closed;
+
+/// An edge that holds up to `capacity` bytes.
+pub(crate) fn edge(capacity: u32, meters: EdgeMeters) -> (Sender, Receiver) {
+    // The budget bounds the queue: what has no size costs at least `SMALLEST`.
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let budget = Arc::new(Semaphore::new(capacity as usize));
+    meters.capacity(capacity);
+    (
+        Sender { queue: sender, budget: Arc::clone(&budget), capacity, meters: meters.clone() },
+        Receiver { queue: receiver, budget, capacity, meters },
+    )
+}
+
+/// What even an empty batch takes.
+const SMALLEST: u32 = 256;
+
+impl Sender {
+    /// Waits until there is room, and sends. A batch larger than the edge waits until it has the edge for itself.
+    pub(crate) async fn send(&self, batch: Arc<Batch>, event_bytes: u64) -> Result<(), Closed> {
+        let size = u32::try_from(batch.size()).unwrap_or(u32::MAX).clamp(SMALLEST, self.capacity.max(SMALLEST));
+        let permit = Arc::clone(&self.budget).acquire_many_owned(size.min(self.capacity)).await.map_err(|_| Closed)?;
+        let events = batch.len() as u64;
+        self.queue
+            .send(Message::Batch(Parcel { batch, event_bytes, room: Room { _permit: permit } }))
+            .map_err(|_| Closed)?;
+        self.meters.sent(events, self.used());
+        Ok(())
+    }
+
+    /// Sends what takes no room.
+    pub(crate) fn signal(&self, message: Message) -> Result<(), Closed> {
+        self.queue.send(message).map_err(|_| Closed)
+    }
+
+    fn used(&self) -> u32 {
+        self.capacity.saturating_sub(u32::try_from(self.budget.available_permits()).unwrap_or(u32::MAX))
+    }
+}
+
+impl Receiver {
+    /// The next message; `None` when the sender is gone without a word, which means that it has failed.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        let message = self.queue.poll_recv(context);
+        if let Poll::Ready(Some(Message::Batch(parcel))) = &message {
+            let used = self.capacity.saturating_sub(u32::try_from(self.budget.available_permits()).unwrap_or(u32::MAX));
+            self.meters.received(parcel.batch.len() as u64, used);
+        }
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use logd_sdk::{Block, Partition, Row, Time};
+
+    fn batch(bytes: usize) -> Arc<Batch> {
+        let block = Block::new(Bytes::from(vec![b'x'; bytes]), Partition::new("test/source", ""));
+        Arc::new(Batch::new(block, vec![Row::line(0, 1, 0, Time::EPOCH)]))
+    }
+
+    #[tokio::test]
+    async fn a_batch_holds_its_bytes_until_it_is_let_go() {
+        let (sender, mut receiver) = edge(10_000, EdgeMeters::default());
+        sender.send(batch(6000), 1).await.expect("room");
+        let second = tokio_test_pending(sender.send(batch(6000), 1)).await;
+        assert!(second, "the edge is full");
+        let parcel = std::future::poll_fn(|context| receiver.poll(context)).await;
+        assert!(tokio_test_pending(sender.send(batch(6000), 1)).await, "received, but not let go");
+        drop(parcel);
+        sender.send(batch(6000), 1).await.expect("room again");
+    }
+
+    #[tokio::test]
+    async fn a_batch_larger_than_the_edge_goes_alone() {
+        let (sender, mut receiver) = edge(1000, EdgeMeters::default());
+        sender.send(batch(100_000), 1).await.expect("alone");
+        assert!(tokio_test_pending(sender.send(batch(1), 1)).await);
+        drop(std::future::poll_fn(|context| receiver.poll(context)).await);
+        sender.send(batch(1), 1).await.expect("room again");
+    }
+
+    /// Whether the future is still waiting after it was polled once.
+    async fn tokio_test_pending<F: Future>(future: F) -> bool {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+    }
+}

@@ -1,0 +1,110 @@
+//! The graph as values: what is to run, before anything of it is built.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use logd_sdk::component::{Kind, Makes};
+use logd_sdk::condition::{Conditions, Reads};
+use logd_sdk::{Columns, ComponentId, Plan};
+
+/// A component and what it reads from.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    /// Its name.
+    pub(crate) id: ComponentId,
+    /// Its settings.
+    pub(crate) plan: Plan,
+    /// The edges into it.
+    pub(crate) inputs: Vec<Input>,
+}
+
+/// Where an edge begins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Input {
+    /// The component, by its place in the graph.
+    pub(crate) node: usize,
+    /// Its port: 0 is the main one.
+    pub(crate) port: usize,
+}
+
+/// Components whose inputs are places in the same list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Graph {
+    /// The components.
+    pub(crate) nodes: Vec<Node>,
+}
+
+impl Node {
+    /// What kind of component it is.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.plan {
+            Plan::Source(_) => Kind::Source,
+            Plan::Transform(_) | Plan::Keyed(_) => Kind::Transform,
+            Plan::Sink(_) => Kind::Sink,
+        }
+    }
+
+    /// The names of its ports, the main one (empty) first.
+    pub(crate) fn ports(&self) -> Vec<String> {
+        std::iter::once(String::new()).chain(self.plan.describe().ports()).collect()
+    }
+}
+
+impl Graph {
+    /// Divides the graph into its connected parts: what fails or waits in one does not concern the others.
+    pub(crate) fn parts(&self) -> Vec<Graph> {
+        let mut part: Vec<usize> = (0..self.nodes.len()).collect();
+        // Each node takes the least place of those that it is connected with, until nothing changes.
+        loop {
+            let mut changed = false;
+            for (place, node) in self.nodes.iter().enumerate() {
+                for input in &node.inputs {
+                    let least = part[place].min(part[input.node]);
+                    changed |= part[place] != least || part[input.node] != least;
+                    (part[place], part[input.node]) = (least, least);
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        let roots: BTreeSet<usize> = part.iter().copied().collect();
+        roots.into_iter().map(|root| self.only(|place| part[place] == root)).collect()
+    }
+
+    /// The graph of the nodes for which `keep` holds; all inputs of theirs must be among them.
+    fn only(&self, keep: impl Fn(usize) -> bool) -> Graph {
+        let places: Vec<usize> = (0..self.nodes.len()).filter(|&place| keep(place)).collect();
+        let renumbered = |node: usize| places.iter().position(|&place| place == node);
+        let nodes = places.iter().map(|&place| {
+            let node = &self.nodes[place];
+            let inputs = node.inputs.iter().filter_map(|input| Some(Input { node: renumbered(input.node)?, ..*input }));
+            Node { inputs: inputs.collect(), ..node.clone() }
+        });
+        Graph { nodes: nodes.collect() }
+    }
+
+    /// The fields that are read of the events that leave the node at `place`, by whoever reads them before they are
+    /// changed.
+    pub(crate) fn read_downstream(&self, place: usize, conditions: &dyn Conditions) -> Arc<Columns> {
+        let mut paths = Vec::new();
+        for (reader, node) in self.nodes.iter().enumerate() {
+            if node.inputs.iter().any(|input| input.node == place) {
+                paths.extend(self.reads(reader, conditions).paths().iter().cloned());
+                if node.kind() == Kind::Transform && node.plan.describe().makes("") == Makes::Same {
+                    paths.extend(self.read_downstream(reader, conditions).paths().iter().cloned());
+                }
+            }
+        }
+        Columns::new(paths)
+    }
+
+    /// The fields that the node at `place` reads itself.
+    pub(crate) fn reads(&self, place: usize, conditions: &dyn Conditions) -> Arc<Columns> {
+        match self.nodes[place].plan.describe().reads(conditions) {
+            Reads::Fields(paths) => Columns::new(paths),
+            // It takes the event as a value, and nothing out of it.
+            Reads::Whole => Columns::new([]),
+        }
+    }
+}

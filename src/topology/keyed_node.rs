@@ -1,0 +1,277 @@
+//! The task of a transform with state: batches are split on the pool, several at once, and then taken in order by the
+//! shards that own the keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use logd_sdk::erased::{AnyKeyed, AnyPart, AnyShard, AnyYield};
+use logd_sdk::keyed::{Floor, Split, Step, shard_of};
+use logd_sdk::{Batch, Outputs, Partition, Time};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::edge::{Parcel, Room};
+use super::inlet::{Arrival, Inlet};
+use super::node::{Activity, Finished, Links, Pipeline};
+use super::watermarks::Watermarks;
+use crate::checkpoint::{Changes, Snapshot};
+
+/// A transform with state that is ready to run.
+pub(crate) struct KeyedNode {
+    /// What all shards share.
+    pub(crate) keyed: Arc<dyn AnyKeyed>,
+    /// The state.
+    pub(crate) shards: Shards,
+    /// How far event time has come, if the component waits for it.
+    pub(crate) watermarks: Option<Watermarks>,
+    /// What derived events belong to.
+    pub(crate) partition: Arc<Partition>,
+    /// What it receives.
+    pub(crate) inlet: Inlet,
+    /// Where its batches go.
+    pub(crate) links: Links,
+    /// How many batches may be split at once.
+    pub(crate) parallelism: usize,
+}
+
+/// A batch that was split for these floors.
+struct Prepared {
+    batch: Arc<Batch>,
+    floors: Vec<Floor>,
+    split: Split<AnyPart>,
+    took: Duration,
+    /// Held until all that was made of the batch has been sent.
+    room: Room,
+}
+
+/// How often a component that waits for time looks whether it has come.
+const TICK: Duration = Duration::from_millis(100);
+
+impl KeyedNode {
+    /// Runs until the input ends.
+    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+        let mut pipeline: Pipeline<Prepared> = Pipeline::new(self.parallelism);
+        let mut activity = Activity::new();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ended = None;
+        while ended.is_none() || !pipeline.is_empty() {
+            tokio::select! {
+                biased;
+                finished = pipeline.next() => match finished? {
+                    Finished::Job(prepared, receipt) => {
+                        activity.busy(prepared.took, &self.links.account);
+                        self.take(prepared, &mut activity).await?;
+                        self.links.account.handled(receipt.events, receipt.at.elapsed());
+                    }
+                    Finished::Barrier(epoch) => {
+                        let changes = self.save()?;
+                        self.links.reporter.snapshot(epoch, Snapshot::changes(changes));
+                        self.links.outlets.barrier(epoch)?;
+                    }
+                },
+                arrival = self.inlet.next(), if ended.is_none() && pipeline.has_room() => match arrival? {
+                    Arrival::Batch(parcel) => self.begin(parcel, &mut pipeline),
+                    Arrival::Barrier(epoch) => pipeline.barrier(epoch),
+                    Arrival::End => ended = Some(true),
+                    Arrival::Close => ended = Some(false),
+                },
+                _ = tick.tick(), if self.watermarks.is_some() && pipeline.is_empty() => {
+                    self.step(None, &mut activity).await?;
+                }
+            }
+        }
+        if ended == Some(true) {
+            self.end(&mut activity).await?;
+        }
+        let changes = self.save()?;
+        self.links.reporter.ended(Snapshot::changes(changes));
+        self.links.outlets.finish(ended.unwrap_or(false))?;
+        Ok(())
+    }
+
+    /// Splits a batch on the pool, for the floors as they are now: if they rise before its turn, it may be split again.
+    fn begin(&self, parcel: Parcel, pipeline: &mut Pipeline<Prepared>) {
+        let keyed = Arc::clone(&self.keyed);
+        let reads = Arc::clone(&self.links.reads);
+        let floors = self.floors(&parcel.batch);
+        let shards = self.shards.len();
+        pipeline.begin(parcel, &self.links.account, move |parcel| {
+            let start = Instant::now();
+            let batch = Links::with_fields(&reads, parcel.batch);
+            let split = keyed.split(&batch, &floors, shards);
+            Prepared { batch, floors, split, took: start.elapsed(), room: parcel.room }
+        });
+    }
+
+    fn floors(&self, batch: &Batch) -> Vec<Floor> {
+        match &self.watermarks {
+            Some(watermarks) => watermarks.floors(batch),
+            None => vec![Floor { closed: Time::MIN, ahead: Time::MAX }; batch.blocks().len()],
+        }
+    }
+
+    /// Takes a batch in, in its turn.
+    async fn take(&mut self, prepared: Prepared, activity: &mut Activity) -> anyhow::Result<()> {
+        let Prepared { batch, floors: assumed, mut split, room, .. } = prepared;
+        let floors = self.floors(&batch);
+        if !holds(&batch, &split, &assumed, &floors) {
+            split = self.keyed.split(&batch, &floors, self.shards.len());
+        }
+        if let Some(watermarks) = &mut self.watermarks {
+            watermarks.note(&batch, &floors, activity.active());
+        }
+        self.step(Some((batch, split)), activity).await?;
+        drop(room);
+        Ok(())
+    }
+
+    /// One step of all shards: takes in what a batch has for them, if there is one, and goes on to the watermark.
+    async fn step(
+        &mut self,
+        taken: Option<(Arc<Batch>, Split<AnyPart>)>,
+        activity: &mut Activity,
+    ) -> anyhow::Result<()> {
+        let active = activity.active();
+        let before = self.watermarks.as_ref().map_or(Time::MIN, Watermarks::emitted);
+        let watermark = self.watermarks.as_mut().map_or(Time::MIN, |watermarks| watermarks.advance(active));
+        if taken.is_none() && watermark == before {
+            return Ok(());
+        }
+        self.run_shards(taken, watermark, activity).await
+    }
+
+    /// The input has ended: whatever is open leaves.
+    async fn end(&mut self, activity: &mut Activity) -> anyhow::Result<()> {
+        if let Some(watermarks) = &mut self.watermarks {
+            watermarks.end();
+        }
+        self.run_shards(None, Time::MAX, activity).await
+    }
+
+    async fn run_shards(
+        &mut self,
+        taken: Option<(Arc<Batch>, Split<AnyPart>)>,
+        watermark: Time,
+        activity: &mut Activity,
+    ) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let (batch, split) = taken.unzip();
+        let mut outputs = Outputs::default();
+        let parts = match split {
+            Some(split) => {
+                outputs.absorb(split.absorbed);
+                if let Some(batch) = batch.as_deref().filter(|_| !split.late.is_empty()) {
+                    outputs.late.push(batch.select(&split.late));
+                }
+                split.parts
+            }
+            None => std::iter::repeat_with(|| None).take(self.shards.len()).collect(),
+        };
+        let yields = self.shards.step(parts, watermark).await?;
+        let step = Step { batch: batch.as_ref(), yields, watermark, partition: &self.partition };
+        self.keyed.gather(step, &mut outputs)?;
+        activity.busy(start.elapsed(), &self.links.account);
+        drop(batch);
+        let sending = Instant::now();
+        self.links.outlets.settle(outputs, &self.links.account).await?;
+        activity.blocked(sending.elapsed());
+        Ok(())
+    }
+
+    fn save(&mut self) -> anyhow::Result<Changes> {
+        let mut changes = self.shards.save();
+        if let Some(watermarks) = &self.watermarks {
+            changes.push((vec![WATERMARKS], Some(watermarks.save()?)));
+        }
+        Ok(changes)
+    }
+
+    /// Brings back the state that [`save`](Self::save) has handed out.
+    pub(crate) fn load(&mut self, state: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> anyhow::Result<()> {
+        for (key, value) in state {
+            match (key.split_first(), &mut self.watermarks) {
+                (Some((&STATE, key)), _) => self.shards.load(key, &value)?,
+                (Some((&WATERMARKS, _)), Some(watermarks)) => watermarks.load(&value)?,
+                // A detector that has become one without time, or the other way round: the rest of its state holds.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first byte of the keys under which a component's state is kept: of the watermarks,
+const WATERMARKS: u8 = 0;
+/// and of what the shards keep.
+const STATE: u8 = 1;
+
+/// Whether a split that was made for the floors `assumed` is right for the floors `floors` too.
+fn holds(batch: &Batch, split: &Split<AnyPart>, assumed: &[Floor], floors: &[Floor]) -> bool {
+    let blocks = batch.blocks().iter().zip(&split.least_end);
+    blocks.zip(assumed.iter().zip(floors)).all(|((block, &least_end), (assumed, floor))| {
+        let nothing_ahead = block.greatest <= assumed.ahead.min(floor.ahead) || assumed.ahead == floor.ahead;
+        let nothing_closed = floor.closed < least_end || assumed.closed == floor.closed;
+        nothing_ahead && nothing_closed
+    })
+}
+
+/// The state of a component, divided by key.
+pub(crate) struct Shards {
+    /// A shard is away only while it makes a step.
+    shards: Vec<Box<dyn AnyShard>>,
+    /// How long a step took lately.
+    cost: Duration,
+}
+
+impl Shards {
+    /// A step is shared out among the cores when it takes longer than this: handing it over costs some microseconds.
+    const WORTH_SHARING: Duration = Duration::from_micros(100);
+
+    /// `count` shards without any key.
+    pub(crate) fn new(keyed: &dyn AnyKeyed, count: usize) -> Self {
+        Self { shards: (0..count.max(1)).map(|_| keyed.shard()).collect(), cost: Duration::ZERO }
+    }
+
+    fn len(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// One step of each shard.
+    async fn step(&mut self, parts: Vec<Option<AnyPart>>, watermark: Time) -> anyhow::Result<Vec<AnyYield>> {
+        let start = Instant::now();
+        let result = if self.cost > Self::WORTH_SHARING && self.shards.len() > 1 {
+            let mut jobs = Vec::with_capacity(self.shards.len());
+            for (mut shard, part) in self.shards.drain(..).zip(parts) {
+                jobs.push(tokio::spawn(async move {
+                    let yielded = shard.step(part, watermark);
+                    (shard, yielded)
+                }));
+            }
+            let mut yields = Vec::with_capacity(jobs.len());
+            for job in jobs {
+                let (shard, yielded) = job.await?;
+                self.shards.push(shard);
+                yields.push(yielded?);
+            }
+            Ok(yields)
+        } else {
+            self.shards.iter_mut().zip(parts).map(|(shard, part)| shard.step(part, watermark)).collect()
+        };
+        // A moving average over some eight steps.
+        self.cost = (self.cost * 7 + start.elapsed()) / 8;
+        result
+    }
+
+    fn save(&mut self) -> Changes {
+        let mut changes = Changes::new();
+        for shard in &mut self.shards {
+            shard.save(&mut |key, value| changes.push(([&[STATE], key].concat(), value)));
+        }
+        changes
+    }
+
+    fn load(&mut self, key: &[u8], value: &[u8]) -> anyhow::Result<()> {
+        let place = shard_of(key, self.shards.len());
+        self.shards[place].load(key, value)
+    }
+}

@@ -1,0 +1,21 @@
+//! The running graph: [plans](graph) are [built](build) into tasks, one for each component, joined by bounded
+//! [edges](edge), and a [part](part) of connected components lives, fails and recovers together.
+
+mod build;
+mod edge;
+mod graph;
+mod inlet;
+mod keyed_node;
+mod node;
+mod outlets;
+mod part;
+mod source_node;
+mod transform_node;
+mod watermarks;
+
+pub(crate) use build::{Built, Environment, build};
+pub(crate) use edge::Room;
+pub(crate) use graph::{Graph, Input, Node};
+pub(crate) use inlet::{Arrival, Inlet};
+pub(crate) use node::{Activity, Links};
+pub(crate) use part::{Status, run as run_part};

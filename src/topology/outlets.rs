@@ -1,0 +1,91 @@
+//! Outlets: the ports of a component, and the edges that leave by each.
+
+use std::sync::Arc;
+
+use logd_sdk::{Batch, Outputs, Port};
+
+use super::edge::{Closed, Message, Sender};
+use crate::checkpoint::Epoch;
+use crate::telemetry::Account;
+
+/// All ports of a component: the main one first, then in the order of its settings' ports.
+#[derive(Debug)]
+pub(crate) struct Outlets {
+    ports: Vec<Vec<Sender>>,
+    dead: Option<usize>,
+    late: Option<usize>,
+}
+
+impl Outlets {
+    /// `names` are those of the ports after the main one; `edges` has a list for each port.
+    pub(crate) fn new(names: &[String], edges: Vec<Vec<Sender>>) -> Self {
+        let find = |name: &str| names.iter().position(|port| port == name).map(|place| place + 1);
+        Self { ports: edges, dead: find("dead"), late: find("late") }
+    }
+
+    /// Sends a batch by a port, to all that read it.
+    pub(crate) async fn send(&self, port: Port, batch: Arc<Batch>, account: &Account) -> Result<(), Closed> {
+        let (events, bytes) = (batch.len() as u64, batch.event_bytes() as u64);
+        for edge in self.ports.get(port.0).into_iter().flatten() {
+            edge.send(Arc::clone(&batch), bytes).await?;
+        }
+        account.sent(port, events, bytes);
+        Ok(())
+    }
+
+    /// Sends all that a component made of a batch, and enters in its account what did not leave.
+    pub(crate) async fn settle(&self, outputs: Outputs, account: &Account) -> Result<(), Closed> {
+        account.settle(&outputs);
+        for (port, batch) in outputs.sent {
+            self.send(port, batch, account).await?;
+        }
+        for (batch, reasons) in outputs.dead {
+            self.bury(&batch, &reasons, 1, account).await?;
+        }
+        for batch in outputs.late {
+            self.special(self.late, batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends events that nobody can handle, each with its reason, by the port `dead`.
+    pub(crate) async fn bury(
+        &self,
+        batch: &Batch,
+        reasons: &[String],
+        attempts: u32,
+        account: &Account,
+    ) -> Result<(), Closed> {
+        let read = self.dead.is_some_and(|port| !self.ports[port].is_empty());
+        account.dead(batch.len() as u64, read);
+        if read {
+            let letters = crate::delivery::dead_letters(batch, reasons, account.component(), attempts, account.now());
+            self.special(self.dead, letters).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends by a port whose events the account counts under a name of its own.
+    async fn special(&self, port: Option<usize>, batch: Batch) -> Result<(), Closed> {
+        let edges = port.and_then(|port| self.ports.get(port));
+        let (bytes, batch) = (batch.event_bytes() as u64, Arc::new(batch));
+        for edge in edges.into_iter().flatten() {
+            edge.send(Arc::clone(&batch), bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a barrier behind all that was sent.
+    pub(crate) fn barrier(&self, epoch: Epoch) -> Result<(), Closed> {
+        self.each(|edge| edge.signal(Message::Barrier(epoch)))
+    }
+
+    /// Says that nothing more comes: at the end of the input, or because the daemon stops.
+    pub(crate) fn finish(&self, input_ended: bool) -> Result<(), Closed> {
+        self.each(|edge| edge.signal(if input_ended { Message::End } else { Message::Close }))
+    }
+
+    fn each(&self, signal: impl Fn(&Sender) -> Result<(), Closed>) -> Result<(), Closed> {
+        self.ports.iter().flatten().try_for_each(signal)
+    }
+}

@@ -1,0 +1,80 @@
+//! The task of a transform without state: several batches are worked on at once, and leave in the order in which they
+//! came.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use logd_sdk::transform::Transform;
+use logd_sdk::{Columns, Outputs};
+use tokio::time::Instant;
+
+use super::edge::{Parcel, Room};
+use super::inlet::{Arrival, Inlet};
+use super::node::{Activity, Finished, Links, Pipeline};
+use crate::checkpoint::Snapshot;
+
+/// A transform that is ready to run.
+pub(crate) struct TransformNode {
+    /// What it applies.
+    pub(crate) transform: Arc<dyn Transform>,
+    /// What it receives.
+    pub(crate) inlet: Inlet,
+    /// Where its batches go.
+    pub(crate) links: Links,
+    /// How many batches may be worked on at once.
+    pub(crate) parallelism: usize,
+}
+
+/// What was made of a batch, and the room that it takes until all of that has been sent.
+struct Done {
+    outputs: Outputs,
+    took: Duration,
+    room: Room,
+}
+
+impl TransformNode {
+    /// Runs until the input ends.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let Self { transform, mut inlet, links, parallelism } = self;
+        let mut pipeline: Pipeline<Done> = Pipeline::new(parallelism);
+        let mut activity = Activity::new();
+        let mut ended = None;
+        while ended.is_none() || !pipeline.is_empty() {
+            tokio::select! {
+                biased;
+                finished = pipeline.next() => match finished? {
+                    Finished::Job(Done { outputs, took, room }, receipt) => {
+                        activity.busy(took, &links.account);
+                        links.outlets.settle(outputs, &links.account).await?;
+                        links.account.handled(receipt.events, receipt.at.elapsed());
+                        drop(room);
+                    }
+                    Finished::Barrier(epoch) => {
+                        links.reporter.snapshot(epoch, Snapshot::default());
+                        links.outlets.barrier(epoch)?;
+                    }
+                },
+                arrival = inlet.next(), if ended.is_none() && pipeline.has_room() => match arrival? {
+                    Arrival::Batch(parcel) => {
+                        let (transform, reads) = (Arc::clone(&transform), Arc::clone(&links.reads));
+                        pipeline.begin(parcel, &links.account, move |parcel| apply(transform.as_ref(), &reads, parcel));
+                    }
+                    Arrival::Barrier(epoch) => pipeline.barrier(epoch),
+                    Arrival::End => ended = Some(true),
+                    Arrival::Close => ended = Some(false),
+                },
+            }
+        }
+        links.reporter.ended(Snapshot::default());
+        links.outlets.finish(ended.unwrap_or(false))?;
+        Ok(())
+    }
+}
+
+fn apply(transform: &dyn Transform, reads: &Arc<Columns>, parcel: Parcel) -> Done {
+    let start = Instant::now();
+    let mut outputs = Outputs::default();
+    let batch = Links::with_fields(reads, parcel.batch);
+    transform.apply(Arc::unwrap_or_clone(batch), &mut outputs);
+    Done { outputs, took: start.elapsed(), room: parcel.room }
+}

@@ -96,6 +96,11 @@ impl Generator {
         (self.position.lines < self.count).then(|| self.schedule.time(self.position.slot))
     }
 
+    /// The time of the slot that lies so many ahead of the next one, in microseconds since the epoch.
+    pub(crate) fn time_ahead(&self, slots: u64) -> i64 {
+        self.schedule.time(self.position.slot.saturating_add(slots))
+    }
+
     /// Appends the lines that are due at `now`, in microseconds since the epoch, but no more than `most`: their text,
     /// one behind the other without newlines, to `bytes`, and where each stands to `lines`.
     pub fn append(&mut self, most: usize, now: i64, bytes: &mut Vec<u8>, lines: &mut Vec<Line>) {

@@ -4,6 +4,7 @@
 //! lines of other services, and of the same service at other times, stay the same byte for byte, and so does whatever
 //! else a changed line says.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::draw::{Draw, share};
@@ -12,7 +13,7 @@ use crate::service::Service;
 use crate::timestamp::{rfc3339, whole_milliseconds};
 
 /// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Every response time is multiplied by the factor.
@@ -57,15 +58,15 @@ impl Incident {
     /// The greatest factor. It bounds how many lines one slot of the stream can hold.
     pub const MAX_FACTOR: f64 = 1000.0;
 
-    /// Whether the figures make sense; if not, what is expected.
-    pub fn check(&self) -> Result<(), &'static str> {
-        if self.duration <= 0 {
-            return Err("an incident lasts longer than 0");
-        }
-        if !(0.0..=Self::MAX_FACTOR).contains(&self.factor) {
-            return Err("a factor lies between 0 and 1000");
-        }
-        Ok(())
+    /// Which figures make no sense: each one's setting, `for` or `factor`, and what is expected of it.
+    pub fn check(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let lasts = self.duration > 0;
+        let bounded = (0.0..=Self::MAX_FACTOR).contains(&self.factor);
+        let expected = [
+            (lasts, ("for", "an incident lasts longer than 0")),
+            (bounded, ("factor", "a factor lies between 0 and 1000")),
+        ];
+        expected.into_iter().filter_map(|(holds, fault)| (!holds).then_some(fault))
     }
 
     /// The first time within and the first time after, in whole milliseconds, for lines show no finer ones.
@@ -205,10 +206,16 @@ mod tests {
 
     #[test]
     fn figures_that_make_no_sense_are_refused() {
-        assert!(incident(Kind::Latency, -5, 1, 4.0).check().is_ok());
-        for (duration, factor) in [(0, 4.0), (-1, 4.0), (1, -1.0), (1, f64::NAN), (1, f64::INFINITY)] {
-            assert!(incident(Kind::Latency, 0, duration, factor).check().is_err());
+        let faults = |duration, factor| {
+            let incident = incident(Kind::Latency, -5, duration, factor);
+            incident.check().map(|(setting, _)| setting).collect::<Vec<_>>()
+        };
+        assert!(faults(1, 4.0).is_empty());
+        assert_eq!((faults(0, 4.0), faults(-1, 4.0)), (vec!["for"], vec!["for"]));
+        for factor in [-1.0, 1000.5, f64::NAN, f64::INFINITY] {
+            assert_eq!(faults(1, factor), ["factor"]);
         }
+        assert_eq!(faults(0, -1.0), ["for", "factor"]);
     }
 
     #[test]

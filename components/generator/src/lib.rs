@@ -10,6 +10,9 @@
 //! A *slot* is a place on the time axis, `1 / rate` seconds wide. Without incidents it holds one line; where the
 //! traffic of a service is multiplied it holds as many as the factor says, where a service is silent none. All that
 //! a slot holds follows from the plan and the slot's number, so a stream can be taken up again at any [`Position`].
+//!
+//! Around the core lie the source that stands in a pipeline ([`GeneratorSettings`] makes a plan, [`GeneratorSource`]
+//! asks for lines when they are due), and [`write_lines`], which does the same for a file or a terminal.
 
 mod draw;
 mod generator;
@@ -17,15 +20,29 @@ mod incident;
 mod level;
 mod log;
 mod message;
+mod moment;
+mod offset;
+mod pace;
 mod schedule;
 mod service;
+mod settings;
+mod source;
 mod timestamp;
+mod write;
 
 #[cfg(test)]
 mod tests;
+
+use logd_sdk::Component;
 
 pub use generator::{Generator, Line, Plan, Position};
 pub use incident::{Incident, Kind};
 pub use level::Level;
 pub use schedule::{NOMINAL_RATE, Schedule};
 pub use service::Service;
+pub use settings::GeneratorSettings;
+pub use source::GeneratorSource;
+pub use write::write_lines;
+
+/// What this family has for pipelines.
+pub static COMPONENTS: &[Component] = &[Component::source::<GeneratorSettings>()];

@@ -1,11 +1,12 @@
 //! The five services of the classic workload: who wrote a log line.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::draw::below;
 
 /// A service of the classic workload. Each writes a fifth of the lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Service {
     /// `web-api`, what users see.

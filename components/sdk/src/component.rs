@@ -85,10 +85,20 @@ pub trait Settings: DeserializeOwned + JsonSchema + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whether it has a main output, which has its own name.
+    fn has_main(&self) -> bool {
+        true
+    }
+
     /// The fields of the events that it is given which it reads.
     fn reads(&self, conditions: &dyn Conditions) -> Reads {
         let _ = conditions;
         Reads::nothing()
+    }
+
+    /// The fields among them without which it has nothing to do: `validate` warns where nothing upstream makes them.
+    fn needs(&self, conditions: &dyn Conditions) -> Reads {
+        self.reads(conditions)
     }
 
     /// Which fields the events have that leave by `port` (the main output is the empty name).
@@ -284,8 +294,12 @@ pub trait Describe: Send + Sync {
     fn check(&self, check: &mut Check<'_>);
     /// [`Settings::ports`].
     fn ports(&self) -> Vec<String>;
+    /// [`Settings::has_main`].
+    fn has_main(&self) -> bool;
     /// [`Settings::reads`].
     fn reads(&self, conditions: &dyn Conditions) -> Reads;
+    /// [`Settings::needs`].
+    fn needs(&self, conditions: &dyn Conditions) -> Reads;
     /// [`Settings::makes`].
     fn makes(&self, port: &str) -> Makes;
 }
@@ -303,8 +317,16 @@ impl<S: Settings> Describe for S {
         Settings::ports(self)
     }
 
+    fn has_main(&self) -> bool {
+        Settings::has_main(self)
+    }
+
     fn reads(&self, conditions: &dyn Conditions) -> Reads {
         Settings::reads(self, conditions)
+    }
+
+    fn needs(&self, conditions: &dyn Conditions) -> Reads {
+        Settings::needs(self, conditions)
     }
 
     fn makes(&self, port: &str) -> Makes {

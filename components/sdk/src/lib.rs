@@ -16,7 +16,7 @@ pub mod condition;
 pub mod context;
 pub mod erased;
 pub mod event;
-// pub mod http;
+pub mod http;
 pub mod keyed;
 pub mod meters;
 pub mod outputs;

@@ -1,5 +1,7 @@
 //! What a transform makes of a batch: batches for its ports, and a word for every event that does not leave.
 
+use std::sync::Arc;
+
 use crate::event::Batch;
 
 /// An output of a component, as the place of its name in [`Settings::ports`](crate::Settings::ports).
@@ -27,7 +29,7 @@ pub enum Discard {
 #[derive(Debug, Default)]
 pub struct Outputs {
     /// What leaves, in order.
-    pub sent: Vec<(Port, Batch)>,
+    pub sent: Vec<(Port, Arc<Batch>)>,
     /// Events that could not be handled, with their reasons, one for each row; they leave by the port `dead`.
     pub dead: Vec<(Batch, Vec<String>)>,
     /// Events that came too late, which leave by the port `late`.
@@ -44,7 +46,8 @@ pub struct Outputs {
 
 impl Outputs {
     /// Sends the batch, if there is anything in it, out of the port.
-    pub fn send(&mut self, port: Port, batch: Batch) {
+    pub fn send(&mut self, port: Port, batch: impl Into<Arc<Batch>>) {
+        let batch = batch.into();
         if !batch.is_empty() || !batch.blocks().is_empty() {
             self.sent.push((port, batch));
         }

@@ -1,4 +1,6 @@
 //! The address that a listener binds.
+//!
+//! Written in full, host and port, so that nobody listens on every interface by leaving something out.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,7 +21,7 @@ text_setting!(
     bare_number: Some(bare_number),
     schema: {
         "type": "string",
-        "description": "An IP address with a port. Nothing beyond this machine can reach 127.0.0.1; 0.0.0.0 means every interface.",
+        "description": "An IP address with a port. Only this machine can reach 127.0.0.1; 0.0.0.0 is every interface.",
         "examples": ["127.0.0.1:8080", "0.0.0.0:8080", "[::1]:8080"]
     }
 );
@@ -36,6 +38,7 @@ impl Address {
     }
 }
 
+/// The hint for a port alone.
 fn bare_number(number: &str) -> Fault {
     Fault::new(format!("the address {number} has no host")).help(format!("write \"127.0.0.1:{number}\""))
 }

@@ -33,7 +33,7 @@ text_setting!(
     bare_number: Some(bare_number),
     schema: {
         "type": "string",
-        "description": "A number of bytes with its unit: B, kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).",
+        "description": "A number of bytes with its unit: B, kB, MB, GB, TB (of 1000) or KiB, MiB, GiB, TiB (of 1024).",
         "examples": ["100 B", "512 KiB", "64 MiB", "1 GB"],
         "pattern": r"^\s*[0-9.]+\s*([kKmMgGtT][iI]?)?[bB]\s*$|\$"
     }
@@ -70,6 +70,7 @@ fn bare_number(number: &str) -> Fault {
     Fault::new(format!("the size {number} has no unit")).help(help)
 }
 
+/// One `NUMBER UNIT`; the number may have a fraction, and what it makes is rounded down to whole bytes.
 impl FromStr for ByteSize {
     type Err = Fault;
 

@@ -1,4 +1,6 @@
 //! A length of time with its unit in the value: `"5s"`, `"1m30s"`, `"14d"`.
+//!
+//! Read exactly, in whole nanoseconds and without floating point: what is printed reads back as the same.
 
 use std::fmt;
 use std::ops::Deref;
@@ -54,10 +56,12 @@ impl Duration {
     }
 }
 
+/// The hint for a number without unit. Which unit was meant can't be known.
 fn bare_number(number: &str) -> Fault {
     Fault::new(format!("the duration {number} has no unit")).help(format!("write \"{number}s\" or \"{number}ms\""))
 }
 
+/// `NUMBER UNIT`, once or more, the larger units first; blanks between are allowed, and a number may have a fraction.
 impl FromStr for Duration {
     type Err = Fault;
 
@@ -94,6 +98,7 @@ impl FromStr for Duration {
     }
 }
 
+/// In the fewest words that are exact: `1m30s`, `14d`, `1s500ms`.
 impl fmt::Display for Duration {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = self.as_nanos();

@@ -1,4 +1,6 @@
 //! Paths to a field of an event, in VRL's syntax.
+//!
+//! They are parsed once, when a pipeline is read; what they were written as is kept for messages and labels.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -103,6 +105,7 @@ fn parse(text: &str) -> Result<FieldPath, Fault> {
     }
 }
 
+/// Faults: no path, the whole event (`.`), or metadata (`%…`), which events do not have.
 impl FromStr for FieldPath {
     type Err = Fault;
 

@@ -1,4 +1,7 @@
 //! Text that is never shown.
+//!
+//! A secret turns up where nobody looks for it: in a debug line, a schema's default, a plan, an error. So the type itself
+//! shows nothing, and only [`Secret::expose`] gives the text away, which is easy to search for.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,6 +33,7 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// As `***`: what is written out is for people to read, never to be read back.
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str("***")
@@ -42,6 +46,7 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
+/// Without an example that is a secret, and marked as not to be shown by editors.
 impl JsonSchema for Secret {
     fn schema_name() -> Cow<'static, str> {
         "Secret".into()

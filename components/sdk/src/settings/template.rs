@@ -1,6 +1,13 @@
 //! Text with fields and times in it, for the names of indices, topics, keys and files.
 //!
 //! As in Vector, `{{ field }}` is a field of the event and `%Y.%m.%d` its time (strftime); `%%` is a percent sign.
+//!
+//! ```text
+//! logs-{{ service }}-%Y.%m.%d   →   logs-payment-service-2026.11.23
+//! ```
+//!
+//! Parsed once, when a pipeline is read; rendering an event's name allocates only if something in it varies. A template
+//! does not make what it renders safe for a file system, a header or a query: the sink knows what that takes.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -20,6 +27,7 @@ pub struct Template {
     parts: Vec<Part>,
 }
 
+/// What stands between two borders of a template.
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
     Literal(String),
@@ -49,7 +57,7 @@ text_setting!(
     bare_number: None,
     schema: {
         "type": "string",
-        "description": "A name with fields (`{{ service }}`) and the event's time (`%Y.%m.%d`, UTC) in it; it begins with a literal.",
+        "description": "A name, first a literal, with fields (`{{ service }}`) and the event's time (`%Y.%m.%d`, UTC) in it.",
         "examples": ["logs-{{ service }}-%Y.%m.%d"]
     }
 );
@@ -105,6 +113,7 @@ impl Template {
         Ok(Cow::Owned(rendered))
     }
 
+    /// Adds literal text, to the literal before it if there is one.
     fn push_literal(&mut self, more: &str) {
         match self.parts.last_mut() {
             _ if more.is_empty() => {}
@@ -185,6 +194,7 @@ impl FromStr for Template {
     }
 }
 
+/// Faults: those of a template, or one that begins with a field or a time.
 impl FromStr for NameTemplate {
     type Err = Fault;
 

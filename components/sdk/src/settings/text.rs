@@ -1,4 +1,7 @@
 //! Serde and schema for settings that are written as text.
+//!
+//! Such a type brings `FromStr` and `Display`; [`text_setting!`] makes the rest of them. A number in place of the text is
+//! the usual mistake of those who know settings with units in their names, so it gets a hint and not only "wrong type".
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -21,6 +24,7 @@ where
     deserializer.deserialize_str(TextVisitor { expected, bare_number, target: PhantomData })
 }
 
+/// Takes text, and refuses numbers kindly.
 struct TextVisitor<T> {
     expected: &'static str,
     bare_number: Option<fn(&str) -> Fault>,

@@ -259,7 +259,8 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, capacity: usize) {
     queue.push_back(item);
 }
 
-fn usable(value: Option<f64>) -> Result<f64, Unusable> {
+/// The value, if it can be used.
+pub(crate) fn usable(value: Option<f64>) -> Result<f64, Unusable> {
     match value {
         None => Err(Unusable::Missing),
         Some(value) if value.is_nan() => Err(Unusable::NotANumber),

@@ -9,7 +9,7 @@
 //! - [`detector`]: all of it for one field, key by key;
 //! - [`time`]: event time.
 //!
-//! All of it is pure: no clock, no task, no batch.
+//! All of this is pure: no clock, no task, no batch. The transforms `zscore` and `spike` carry it into a pipeline.
 
 pub mod baseline;
 pub mod detector;
@@ -17,4 +17,14 @@ pub mod explain;
 pub mod incident;
 pub mod rule;
 pub mod time;
+mod transform;
 pub mod window;
+
+use logd_sdk::Component;
+
+/// What this family has for pipelines.
+pub static COMPONENTS: &[Component] = &[
+    Component::keyed::<transform::SpikeSettings>(),
+    Component::keyed::<window::WindowSettings>(),
+    Component::keyed::<transform::ZscoreSettings>(),
+];

@@ -56,6 +56,13 @@ impl Attempt {
         Self::default()
     }
 
+    /// Nothing was, and nothing ever will be.
+    #[must_use]
+    pub fn refused(batch: &Batch, reason: &str) -> Self {
+        let rows = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        Self { reject: (0..rows).map(|row| (row, reason.to_owned())).collect(), ..Self::default() }
+    }
+
     /// Nothing was, for a reason that may pass.
     #[must_use]
     pub fn failed(batch: &Batch, error: impl ToString) -> Self {

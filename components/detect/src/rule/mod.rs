@@ -7,6 +7,7 @@ mod confirm;
 mod evidence;
 mod settings;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::confirm::{Confirm, InvalidConfirm};
@@ -56,7 +57,7 @@ pub enum Criterion {
 }
 
 /// On which side of the mean a rule looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Above and below.

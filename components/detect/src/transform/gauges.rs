@@ -1,0 +1,186 @@
+//! The figures of each key at `/metrics`, for a bounded number of keys.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use logd_sdk::meters::Meters;
+use logd_sdk::{Clock, Time};
+use metrics::Gauge;
+use serde::Serialize;
+
+use super::key;
+use crate::detector::Score;
+use crate::incident::{Anomaly, State};
+
+/// A gauge that was not set for this long may have been removed from `/metrics`, and is registered anew.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// A key that was silent for this long makes room for another, where there is none.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// The key of the anomalies of all keys for which there was no room.
+const OTHERS: &str = "_other";
+
+/// What the shards of a detector have in common.
+#[derive(Debug)]
+pub(super) struct Series {
+    meters: Meters,
+    clock: Clock,
+    detector: String,
+    /// How many keys may be shown,
+    max: usize,
+    /// and how many are, in all shards.
+    shown: AtomicUsize,
+}
+
+/// The gauges of a shard's keys.
+#[derive(Debug)]
+pub(super) struct Gauges {
+    series: Arc<Series>,
+    keys: HashMap<Arc<str>, Figures, RandomState>,
+    /// The time of this step.
+    now: Time,
+    /// When it was last looked for idle keys.
+    looked: Time,
+    /// Updates of this step for which there was no room.
+    left_out: u64,
+}
+
+#[derive(Debug)]
+struct Figures {
+    value: Gauge,
+    baseline: Gauge,
+    upper: Gauge,
+    score: Gauge,
+    set: Time,
+}
+
+impl Series {
+    /// For the detector of this name; at most `max` keys are shown.
+    pub(super) fn new(meters: Meters, clock: Clock, detector: &str, max: usize) -> Arc<Self> {
+        Arc::new(Self { meters, clock, detector: detector.to_owned(), max, shown: AtomicUsize::new(0) })
+    }
+
+    /// How many incidents are open in all shards.
+    pub(super) fn set_open(&self, incidents: usize) {
+        // Registered each time: it is set seldom, and may have been removed since.
+        self.meters.gauge("logd_incidents_open", &[]).set(incidents as f64);
+    }
+
+    fn figures(&self, label: &str, now: Time) -> Figures {
+        let gauge = |name| self.meters.gauge(name, &[("key", label)]);
+        Figures {
+            value: gauge("logd_detector_value"),
+            baseline: gauge("logd_detector_baseline"),
+            upper: gauge("logd_detector_upper"),
+            score: gauge("logd_detector_score"),
+            set: now,
+        }
+    }
+
+    /// Takes room for one key, if there is any.
+    fn admit(&self) -> bool {
+        let more = |shown| (shown < self.max).then_some(shown + 1);
+        self.shown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+}
+
+impl Gauges {
+    /// Of no key yet.
+    pub(super) fn new(series: Arc<Series>) -> Self {
+        let keys = HashMap::default();
+        Self { series, keys, now: Time::MIN, looked: Time::MIN, left_out: 0 }
+    }
+
+    /// Begins a step.
+    pub(super) fn begin(&mut self) {
+        self.now = self.series.clock.now();
+    }
+
+    /// Shows a key's last score.
+    pub(super) fn set(&mut self, label: &Arc<str>, score: &Score) {
+        let now = self.now;
+        if let Some(figures) = self.keys.get_mut(label) {
+            if now.since(figures.set) > FRESH {
+                *figures = self.series.figures(label, now);
+            }
+            return figures.set(score, now);
+        }
+        if self.series.admit() || (self.remove_idle() && self.series.admit()) {
+            let mut figures = self.series.figures(label, now);
+            figures.set(score, now);
+            self.keys.insert(Arc::clone(label), figures);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Counts an anomaly when it opens an incident or makes it worse.
+    pub(super) fn count(&self, anomaly: &Anomaly) {
+        if anomaly.state == State::Resolved {
+            return;
+        }
+        let label = key::label(&anomaly.key);
+        let (kind, severity) = (name(anomaly.r#type), name(anomaly.severity));
+        let labels = [
+            ("detector", self.series.detector.as_str()),
+            ("type", kind.as_str()),
+            ("severity", severity.as_str()),
+            ("key", if self.keys.contains_key(&label) { &label } else { OTHERS }),
+        ];
+        self.series.meters.counter("logd_anomalies_total", &labels).increment(1);
+    }
+
+    /// Shows a key no longer.
+    pub(super) fn remove(&mut self, label: &str) {
+        if self.keys.remove(label).is_some() {
+            self.series.shown.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends a step.
+    pub(super) fn end(&mut self) {
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out > 0 {
+            self.series.meters.counter("logd_detector_series_overflow_total", &[]).increment(left_out);
+        }
+    }
+
+    /// Makes room where there is none; returns whether it is worth trying again. Looks through all keys, so not often.
+    fn remove_idle(&mut self) -> bool {
+        let (now, before) = (self.now, self.keys.len());
+        if now.since(self.looked) < FRESH {
+            return false;
+        }
+        self.looked = now;
+        self.keys.retain(|_, figures| now.since(figures.set) < IDLE);
+        let removed = before - self.keys.len();
+        self.series.shown.fetch_sub(removed, Ordering::Relaxed);
+        removed > 0
+    }
+}
+
+impl Drop for Gauges {
+    fn drop(&mut self) {
+        self.series.shown.fetch_sub(self.keys.len(), Ordering::Relaxed);
+    }
+}
+
+impl Figures {
+    fn set(&mut self, score: &Score, now: Time) {
+        self.set = now;
+        self.value.set(score.value);
+        // NaN is how Prometheus writes that there is none.
+        self.baseline.set(score.expected.unwrap_or(f64::NAN));
+        self.upper.set(score.upper.unwrap_or(f64::NAN));
+        self.score.set(score.score.unwrap_or(f64::NAN));
+    }
+}
+
+/// As it stands in an anomaly.
+fn name(word: impl Serialize) -> String {
+    serde_json::to_value(word).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,161 @@
+//! What the settings of `zscore` and `spike` have in common: their meaning, what may be wrong with it, the outputs.
+
+use std::sync::Arc;
+
+use logd_sdk::Columns;
+use logd_sdk::component::Makes;
+use logd_sdk::condition::Reads;
+use logd_sdk::report::{KeyPath, Report};
+use logd_sdk::settings::{Duration, FieldPath};
+use vrl::owned_value_path;
+use vrl::path::OwnedValuePath;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::key;
+use crate::rule;
+
+/// The fields of an anomaly beside those of its key.
+pub(super) const ANOMALY: [&str; 18] = [
+    "id",
+    "incident_id",
+    "state",
+    "reason",
+    "timestamp",
+    "since",
+    "window",
+    "detector",
+    "type",
+    "severity",
+    "score",
+    "value",
+    "threshold",
+    "baseline",
+    "peak",
+    "explanation",
+    "evidence",
+    SAMPLES,
+];
+
+/// The fields of a score after its time and key.
+const FIGURES: [&str; 5] = ["value", "expected", "lower", "upper", "score"];
+
+/// The aggregate of a window that is shown as evidence.
+pub(super) const SAMPLES: &str = "samples";
+
+/// The settings of a detector, whichever it is.
+pub(super) struct Plan<'s> {
+    /// The component's type.
+    pub(super) algorithm: &'static str,
+    /// What is judged.
+    pub(super) field: &'s FieldPath,
+    /// What makes a key.
+    pub(super) group_by: &'s [FieldPath],
+    /// How it is judged.
+    pub(super) rules: rule::Settings,
+    /// How many keys are remembered.
+    pub(super) max_keys: usize,
+    /// How many keys are shown at `/metrics`.
+    pub(super) max_series: usize,
+}
+
+/// The outputs beside the main one, in the order of their ports.
+pub(super) fn ports() -> Vec<String> {
+    vec!["anomalies".to_owned(), "scores".to_owned()]
+}
+
+pub(super) fn min_effect() -> f64 {
+    1.0
+}
+
+pub(super) fn resolve_after() -> Duration {
+    Duration::from_secs(10)
+}
+
+pub(super) fn cooldown() -> Duration {
+    Duration::from_secs(60)
+}
+
+pub(super) fn max_keys() -> usize {
+    100_000
+}
+
+pub(super) fn max_series() -> usize {
+    1000
+}
+
+/// Where a window's result says when it began,
+pub(super) fn window_start() -> OwnedValuePath {
+    owned_value_path!("window", "start")
+}
+
+/// and when it ended.
+pub(super) fn window_end() -> OwnedValuePath {
+    owned_value_path!("window", "end")
+}
+
+impl Plan<'_> {
+    /// Reports all that is wrong.
+    pub(super) fn check(&self, report: &mut Report) {
+        for rule::Problem { setting, expected } in self.rules.problems() {
+            let key = KeyPath(setting.split('.').map(Into::into).collect());
+            let problem = report.error(key, format!("`{setting}` must be {expected}"));
+            if setting == "baseline.min_samples" {
+                let (enough, of) = (self.rules.rule.min_samples, self.rules.baseline.samples);
+                problem.help(format!("here it is {enough}, of {of} samples"));
+            }
+        }
+        for (index, field) in self.group_by.iter().enumerate() {
+            let key = KeyPath::from("group_by").index(index);
+            if self.group_by[..index].contains(field) {
+                report.error(key, format!("`{field}` stands here twice"));
+            } else if field == self.field {
+                let message = format!("`{field}` is the field that is judged: each of its values is a key of its own");
+                report.warning(key, message).help("name the fields that say whose values they are");
+            }
+        }
+        if self.max_keys == 0 {
+            report.error("max_keys", "`max_keys` must be at least 1");
+        }
+    }
+
+    /// The fields without which there is nothing to judge.
+    pub(super) fn needs(&self) -> Reads {
+        let fields = std::iter::once(self.field).chain(self.group_by);
+        Reads::Fields(fields.map(|field| field.path().clone()).collect())
+    }
+
+    /// All fields that are read: of a window's result also when it was, and its samples.
+    pub(super) fn reads(&self) -> Reads {
+        let of_windows = vec![window_start(), window_end(), OwnedValuePath::single_field(SAMPLES)];
+        self.needs().and(Reads::Fields(of_windows))
+    }
+
+    /// The fields of the events that leave by a port.
+    pub(super) fn makes(&self, port: &str) -> Makes {
+        match port {
+            "anomalies" => {
+                let fields = ANOMALY.into_iter().map(OwnedValuePath::single_field);
+                Makes::Fields(fields.chain(self.key_fields()).collect())
+            }
+            "scores" => Makes::Fields(self.score_columns().paths().to_vec()),
+            _ => Makes::Same,
+        }
+    }
+
+    /// The columns of scores: when, whose, and the figures.
+    pub(super) fn score_columns(&self) -> Arc<Columns> {
+        let figures = FIGURES.into_iter().map(OwnedValuePath::single_field);
+        Columns::new(std::iter::once(owned_value_path!("timestamp")).chain(self.key_fields()).chain(figures))
+    }
+
+    fn key_fields(&self) -> impl Iterator<Item = OwnedValuePath> {
+        self.group_by.iter().map(|field| owned_value_path!("key", key::name(field)))
+    }
+
+    /// What a baseline is of: one with another fingerprint can't be gone on with. Thresholds and the like may change.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let fields = std::iter::once(self.field).chain(self.group_by);
+        let paths = fields.map(|field| format!("\n{}", field.path()));
+        xxh3_64(format!("{}{}", self.algorithm, paths.collect::<String>()).as_bytes())
+    }
+}

@@ -1,0 +1,208 @@
+//! The state of a share of the keys: what the core keeps of each, and which of them have to be looked at.
+//!
+//! A step costs as much as it has points. Keys that are not in it are looked at only where they have an open incident
+//! (time may end it), or where there are too many keys.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use logd_sdk::keyed::{self, Save};
+use logd_sdk::{Time, snapshot};
+
+use super::gauges::{Gauges, Series};
+use super::key::{self, GroupBy};
+use super::keyed::{AFTER, Part, Point, Scored, Told, Yield};
+use crate::detector::{Detector, KeyState};
+use crate::incident::Key;
+use crate::time::Micros;
+
+/// The version of the snapshot's form: a fingerprint of what the baseline is of, and the core's state.
+const VERSION: u8 = 1;
+
+/// When there are too many keys, this part of them goes beyond those that must, so that not every batch looks through
+/// all of them.
+const SLACK: usize = 16;
+
+/// What all shards of a detector share, and nobody changes.
+pub(super) struct Shared {
+    /// The core.
+    pub(super) detector: Detector,
+    /// What makes a key.
+    pub(super) group_by: GroupBy,
+    /// What is shown at `/metrics`.
+    pub(super) series: Arc<Series>,
+    /// What its states are of.
+    pub(super) fingerprint: u64,
+}
+
+/// The keys of one shard.
+pub(crate) struct Shard {
+    shared: Arc<Shared>,
+    keys: HashMap<Arc<[u8]>, Watched, RandomState>,
+    /// The keys with an open incident, which others may have to resolve.
+    open: BTreeSet<Arc<[u8]>>,
+    /// Keys that changed since they were saved.
+    changed: HashSet<Arc<[u8]>, RandomState>,
+    /// What is shown of them.
+    gauges: Gauges,
+}
+
+/// What is kept of a key.
+struct Watched {
+    /// Whose it is, as an anomaly shows it.
+    key: Key,
+    /// What the key is called at `/metrics`.
+    label: Arc<str>,
+    state: KeyState,
+    /// Whether a snapshot has it, and must be told when it is gone.
+    saved: bool,
+}
+
+impl Watched {
+    /// The key of this name, in this state.
+    fn new(shared: &Shared, name: &[u8], state: KeyState, saved: bool) -> Self {
+        let key = shared.group_by.key(name);
+        Self { label: key::label(&key), key, state, saved }
+    }
+}
+
+impl Shard {
+    /// Without any key.
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let gauges = Gauges::new(Arc::clone(&shared.series));
+        let (keys, changed) = (HashMap::default(), HashSet::default());
+        Self { shared, keys, open: BTreeSet::new(), changed, gauges }
+    }
+
+    /// Takes the points in, one after the other.
+    fn observe(&mut self, names: &[Arc<[u8]>], points: Vec<Point>, made: &mut Yield) {
+        let mut last = vec![None; names.len()];
+        made.scored.reserve_exact(points.len());
+        for Point { row, key, window, value } in points {
+            let name = &names[key as usize];
+            let watched = match self.keys.get_mut(name) {
+                Some(watched) => watched,
+                None => {
+                    let new = Watched::new(&self.shared, name, KeyState::default(), false);
+                    self.keys.entry(Arc::clone(name)).or_insert(new)
+                }
+            };
+            let Watched { key: shown, state, .. } = watched;
+            match self.shared.detector.observe(state, shown, window, Some(value)) {
+                Ok(observation) => {
+                    if !observation.anomalies.is_empty() {
+                        note_open(&mut self.open, name, state);
+                        made.told.extend(observation.anomalies.into_iter().map(|anomaly| Told { row, anomaly }));
+                    }
+                    made.scored.push(Scored { row, key, at: window.end, score: observation.score });
+                    last[key as usize] = Some(observation.score);
+                }
+                Err(unusable) => *made.errors.entry(unusable.reason()).or_default() += 1,
+            }
+        }
+        // Once a step and key: nobody looks more often.
+        for (name, score) in names.iter().zip(&last) {
+            self.changed.insert(Arc::clone(name));
+            if let (Some(watched), Some(score)) = (self.keys.get(name), score) {
+                self.gauges.set(&watched.label, score);
+            }
+        }
+    }
+
+    /// Event time has come to `until`: resolves the incidents of keys that have been silent for too long.
+    fn advance(&mut self, until: Micros, made: &mut Yield) {
+        let Self { shared, keys, open, changed, .. } = self;
+        open.retain(|name| {
+            let Some(Watched { key, state, .. }) = keys.get_mut(name) else { return false };
+            let resolved = shared.detector.advance(state, key, until);
+            if let Some(anomaly) = resolved {
+                changed.insert(Arc::clone(name));
+                made.told.push(Told { row: AFTER, anomaly });
+            }
+            state.is_open()
+        });
+    }
+
+    /// Forgets the keys whose last value is the oldest, ties by key, until there are few enough. Nobody is left to see
+    /// the end of their incidents, so that is said.
+    fn evict(&mut self, capacity: usize, made: &mut Yield) {
+        if self.keys.len() <= capacity {
+            return;
+        }
+        let excess = self.keys.len() - (capacity - capacity / SLACK);
+        let mut oldest: Vec<_> =
+            self.keys.iter().map(|(name, watched)| (watched.state.last_seen(), Arc::clone(name))).collect();
+        oldest.select_nth_unstable(excess - 1);
+        for (_, name) in oldest.into_iter().take(excess) {
+            let Some(Watched { key, label, mut state, saved }) = self.keys.remove(&name) else { continue };
+            let resolved = self.shared.detector.forget(&mut state, &key);
+            made.told.extend(resolved.map(|anomaly| Told { row: AFTER, anomaly }));
+            self.open.remove(&name);
+            self.gauges.remove(&label);
+            if saved {
+                self.changed.insert(name);
+            } else {
+                self.changed.remove(&name);
+            }
+        }
+        made.errors.insert("key_evicted", excess as u64);
+    }
+}
+
+/// Takes note of whether the key has an open incident.
+fn note_open(open: &mut BTreeSet<Arc<[u8]>>, name: &Arc<[u8]>, state: &KeyState) {
+    if state.is_open() {
+        open.insert(Arc::clone(name));
+    } else {
+        open.remove(name);
+    }
+}
+
+impl keyed::Shard for Shard {
+    type Part = Part;
+    type Yield = Yield;
+
+    fn step(&mut self, part: Option<Part>, _: Time) -> Yield {
+        let mut made = Yield::default();
+        if let Some(Part { keys, points, until, capacity, errors }) = part {
+            made.errors = errors;
+            self.gauges.begin();
+            self.observe(&keys, points, &mut made);
+            if let Some(until) = until {
+                self.advance(until, &mut made);
+            }
+            made.told.iter().for_each(|told| self.gauges.count(&told.anomaly));
+            self.evict(capacity, &mut made);
+            self.gauges.end();
+            made.keys = keys;
+        }
+        made.open = self.open.len();
+        made
+    }
+
+    fn save(&mut self, save: &mut Save<'_>) {
+        for name in self.changed.drain() {
+            let state = self.keys.get_mut(&name).map(|watched| {
+                watched.saved = true;
+                // It has no sequence of unknown length, the one thing that can't be encoded; an empty state would be
+                // refused by `load`.
+                snapshot::encode(VERSION, &(self.shared.fingerprint, &watched.state)).unwrap_or_default()
+            });
+            save(&name, state);
+        }
+    }
+
+    fn load(&mut self, key: &[u8], state: &[u8]) -> anyhow::Result<()> {
+        let (fingerprint, state): (u64, KeyState) = snapshot::decode(VERSION, state)?;
+        let name: Arc<[u8]> = key.into();
+        if fingerprint != self.shared.fingerprint {
+            // Values of another field or algorithm, or of other keys: nothing to judge by. The snapshot lets go of it.
+            self.changed.insert(name);
+            return Ok(());
+        }
+        note_open(&mut self.open, &name, &state);
+        self.keys.insert(Arc::clone(&name), Watched::new(&self.shared, &name, state, true));
+        Ok(())
+    }
+}

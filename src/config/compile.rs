@@ -1,0 +1,254 @@
+//! From files to a graph that can be built: reads every component's settings, checks them, and connects them.
+//!
+//! Files that refer to one another form a group, which is taken or refused together: a mistake in one file leaves the
+//! others alone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use logd_sdk::component::{Check, Makes};
+use logd_sdk::condition::{Conditions, Reads};
+use logd_sdk::report::Report;
+use logd_sdk::{ComponentId, Plan};
+use vrl::path::OwnedValuePath;
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::load;
+use super::pipeline::{ComponentConfig, Pipeline};
+use super::resolve::{Edge, Outputs, resolve};
+use super::substitute::Environment;
+use crate::catalogue;
+use crate::topology::{Graph, Input, Node};
+
+/// What is to be compiled, and for which kind of run.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'j> {
+    /// Files, and folders of files.
+    pub(crate) paths: &'j [PathBuf],
+    /// Looks up `${VAR}`.
+    pub(crate) environment: Environment<'j>,
+    /// Compiles conditions.
+    pub(crate) conditions: &'j dyn Conditions,
+    /// Whether the run ends with its input, so that every source must.
+    pub(crate) once: bool,
+}
+
+/// A pipeline file, as it was found.
+#[derive(Clone, Debug)]
+pub(crate) struct PipelineFile {
+    /// The pipeline's name.
+    pub(crate) id: String,
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// Changes when the text does.
+    pub(crate) fingerprint: u64,
+    /// Whether it and all that it refers to are free of errors, so that its components are in the graph.
+    pub(crate) accepted: bool,
+}
+
+/// What came of it.
+pub(crate) struct Compiled {
+    /// The components of the pipelines that are free of errors.
+    pub(crate) graph: Graph,
+    /// The files, in their order.
+    pub(crate) files: Vec<PipelineFile>,
+    /// All mistakes of all files, in order.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl Compiled {
+    /// How many errors there are.
+    pub(crate) fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|found| found.severity == logd_sdk::report::Severity::Error).count()
+    }
+}
+
+/// Compiles the files.
+pub(crate) fn compile(job: Job<'_>) -> Compiled {
+    let mut diagnostics = Diagnostics::default();
+    let documents = load::documents(job.paths, &mut diagnostics);
+    let pipelines = load::pipelines(&documents, job.environment, &mut diagnostics);
+    let mut plans: HashMap<ComponentId, Plan> = HashMap::new();
+    for pipeline in &pipelines {
+        for component in pipeline.components.values() {
+            if let Some(plan) = read(pipeline, component, job, &mut diagnostics) {
+                plans.insert(ComponentId::new(&pipeline.id, &component.id), plan);
+            }
+        }
+    }
+    let outputs = |pipeline: &Pipeline<'_>, component: &ComponentConfig<'_>| {
+        let plan = plans.get(&ComponentId::new(&pipeline.id, &component.id))?.describe();
+        Some(Outputs { main: plan.has_main(), ports: plan.ports() })
+    };
+    let edges = resolve(&pipelines, outputs, &mut diagnostics);
+    refuse_shared_addresses(&pipelines, &plans, &mut diagnostics);
+    warn_of_unknown_fields(&pipelines, &plans, &edges, job.conditions, &mut diagnostics);
+    let refused = refused(&pipelines, &edges, &diagnostics);
+    let files = pipelines
+        .iter()
+        .map(|pipeline| PipelineFile {
+            id: pipeline.id.clone(),
+            path: pipeline.origin.file().path().to_owned(),
+            fingerprint: fingerprint(pipeline.origin.file().text()),
+            accepted: !refused.contains(pipeline.id.as_str()),
+        })
+        .collect();
+    let graph = graph(&pipelines, &plans, &edges, &refused);
+    Compiled { graph, files, diagnostics: diagnostics.sorted() }
+}
+
+fn fingerprint(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Reads and checks a component's settings.
+fn read(
+    pipeline: &Pipeline<'_>,
+    component: &ComponentConfig<'_>,
+    job: Job<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Plan> {
+    let name = component.known_type(pipeline, &catalogue::All, diagnostics)?;
+    let listed = catalogue::find(component.kind, name)?;
+    let plan = pipeline.read(component, component.table.clone(), &[], listed.parse, diagnostics)?;
+    let mut report = Report::default();
+    plan.describe().check(&mut Check { report: &mut report, conditions: job.conditions });
+    pipeline.report(component, &report, diagnostics);
+    if let Plan::Source(source) = &plan
+        && job.once
+        && !source.ends()
+    {
+        let message = format!("`{}` has no end, and a run with --once ends with its input", component.id);
+        diagnostics.push(pipeline.origin.error(component.id_span.clone(), &message).help(match plan.describe().name() {
+            "generator" => "give it a `count`, or run without --once",
+            _ => "run without --once",
+        }));
+    }
+    Some(plan)
+}
+
+/// Two sources that listen on one address.
+fn refuse_shared_addresses(
+    pipelines: &[Pipeline<'_>],
+    plans: &HashMap<ComponentId, Plan>,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut taken: BTreeMap<SocketAddr, (&Pipeline<'_>, &ComponentConfig<'_>)> = BTreeMap::new();
+    for pipeline in pipelines {
+        for component in pipeline.components.values() {
+            let plan = plans.get(&ComponentId::new(&pipeline.id, &component.id));
+            let Some(Plan::Source(source)) = plan else { continue };
+            let Some(address) = source.listens().filter(|address| address.port() != 0) else { continue };
+            if let Some((other, first)) = taken.insert(address, (pipeline, component)) {
+                let message = format!("`{}` and `{}` both listen on {address}", first.id, component.id);
+                let wrong = pipeline.origin.error(component.id_span.clone(), &message);
+                let wrong = wrong.related(other.origin.file(), first.id_span.clone(), "the first one");
+                diagnostics.push(wrong.help("give one of them another port"));
+            }
+        }
+    }
+}
+
+/// A component that reads a field which the events it is given can't have. That is known where they come from a window or
+/// a detector.
+fn warn_of_unknown_fields(
+    pipelines: &[Pipeline<'_>],
+    plans: &HashMap<ComponentId, Plan>,
+    edges: &[Edge],
+    conditions: &dyn Conditions,
+    diagnostics: &mut Diagnostics,
+) {
+    for pipeline in pipelines {
+        for component in pipeline.components.values() {
+            let id = ComponentId::new(&pipeline.id, &component.id);
+            let Some(plan) = plans.get(&id) else { continue };
+            let Reads::Fields(reads) = plan.describe().needs(conditions) else { continue };
+            let Some(made) = made_upstream(&id, plans, edges) else { continue };
+            let mut report = Report::default();
+            for path in reads.iter().filter(|path| !made.iter().any(|made| overlap(made, path))) {
+                let message = format!("nothing upstream makes the field `{}`", shown(path));
+                let known: Vec<_> = made.iter().map(shown).collect();
+                report.warning("field", message).help(format!("the fields here are {}", known.join(", ")));
+            }
+            pipeline.report(component, &report, diagnostics);
+        }
+    }
+}
+
+fn shown(path: &OwnedValuePath) -> String {
+    path.to_string().trim_start_matches('.').to_owned()
+}
+
+/// Whether one path leads to the other.
+fn overlap(one: &OwnedValuePath, other: &OwnedValuePath) -> bool {
+    one.segments.iter().zip(&other.segments).all(|(one, other)| one == other)
+}
+
+/// All fields that the events given to `id` can have; `None` where that is not known.
+fn made_upstream(
+    id: &ComponentId,
+    plans: &HashMap<ComponentId, Plan>,
+    edges: &[Edge],
+) -> Option<Vec<OwnedValuePath>> {
+    let mut made = Vec::new();
+    let mut any = false;
+    for edge in edges.iter().filter(|edge| edge.to == *id) {
+        any = true;
+        match plans.get(&edge.from)?.describe().makes(edge.port.as_deref().unwrap_or("")) {
+            Makes::Fields(fields) => made.extend(fields),
+            Makes::Same => made.extend(made_upstream(&edge.from, plans, edges)?),
+            Makes::Anything => return None,
+        }
+    }
+    any.then_some(made)
+}
+
+/// The pipelines that have errors, or belong to one that has.
+fn refused<'p>(pipelines: &'p [Pipeline<'_>], edges: &[Edge], diagnostics: &Diagnostics) -> BTreeSet<&'p str> {
+    let broken = pipelines.iter().filter(|pipeline| diagnostics.has_errors_in(pipeline.origin.file()));
+    let mut refused: BTreeSet<&str> = broken.map(|pipeline| pipeline.id.as_str()).collect();
+    loop {
+        let before = refused.len();
+        for edge in edges {
+            let ends = [edge.from.pipeline(), edge.to.pipeline()];
+            if ends.iter().any(|end| refused.contains(end)) {
+                let group = pipelines.iter().map(|pipeline| pipeline.id.as_str()).filter(|id| ends.contains(id));
+                refused.extend(group);
+            }
+        }
+        if refused.len() == before {
+            return refused;
+        }
+    }
+}
+
+fn graph(
+    pipelines: &[Pipeline<'_>],
+    plans: &HashMap<ComponentId, Plan>,
+    edges: &[Edge],
+    refused: &BTreeSet<&str>,
+) -> Graph {
+    let mut nodes = Vec::new();
+    for pipeline in pipelines.iter().filter(|pipeline| !refused.contains(pipeline.id.as_str())) {
+        for component in pipeline.components.values() {
+            let id = ComponentId::new(&pipeline.id, &component.id);
+            if let Some(plan) = plans.get(&id) {
+                nodes.push(Node { id, plan: plan.clone(), inputs: Vec::new() });
+            }
+        }
+    }
+    let places: HashMap<ComponentId, usize> =
+        nodes.iter().enumerate().map(|(place, node)| (node.id.clone(), place)).collect();
+    for edge in edges {
+        let (Some(&from), Some(&to)) = (places.get(&edge.from), places.get(&edge.to)) else { continue };
+        let port = nodes[from].ports().iter().position(|port| port == edge.port.as_deref().unwrap_or(""));
+        if let Some(port) = port {
+            nodes[to].inputs.push(Input { node: from, port });
+        }
+    }
+    Graph { nodes }
+}

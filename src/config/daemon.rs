@@ -1,0 +1,201 @@
+//! The daemon's own settings: `logd.toml`.
+//!
+//! All of them have defaults, so that `logd run` needs no such file. They are read as a component's settings are, with
+//! the same types, variables and diagnostics.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use logd_sdk::report::Report;
+use logd_sdk::settings::{Address, ByteSize, Duration};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::diagnostic::Diagnostics;
+use super::document::Document;
+use super::load;
+use super::read::{deserialize, read};
+use super::substitute::Environment;
+
+/// Where `logd.toml` is looked for when no path is given, in this order.
+pub const SEARCHED: [&str; 2] = ["logd.toml", "/etc/logd/logd.toml"];
+
+/// The keys of `logd.toml`, to recognise one that stands in a pipeline.
+pub(super) const KEYS: [&str; 5] = ["data_dir", "pipelines", "telemetry", "checkpoint", "limits"];
+
+/// The daemon's settings. Relative paths start at the folder of `logd.toml`; without one, where the daemon was started.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DaemonSettings {
+    /// The folder for checkpoints, positions and dead letters.
+    pub data_dir: PathBuf,
+    /// The folder, or the file, of the pipelines.
+    pub pipelines: PathBuf,
+    /// What the daemon tells of itself.
+    pub telemetry: Telemetry,
+    /// How often positions and states are kept.
+    pub checkpoint: Checkpoint,
+    /// What the daemon may take.
+    pub limits: Limits,
+}
+
+/// What the daemon tells of itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Telemetry {
+    /// Where `/metrics`, `/health` and `/ready` are served.
+    pub address: Address,
+}
+
+/// How often positions and states are kept.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checkpoint {
+    /// The time from one checkpoint to the next, at least 10 ms.
+    pub interval: Duration,
+}
+
+/// What the daemon may take.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Threads that work on events; as many as there are cores if it is not set.
+    pub threads: Option<NonZeroUsize>,
+    /// The bytes of the events between components, all together, at least 1 MiB.
+    pub memory: ByteSize,
+    /// How long a stop may take to deliver what is under way, before it leaves that for the next start.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for DaemonSettings {
+    fn default() -> Self {
+        Self {
+            data_dir: "data".into(),
+            pipelines: "pipelines".into(),
+            telemetry: Telemetry::default(),
+            checkpoint: Checkpoint::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { address: Address::local(9598) }
+    }
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1) }
+    }
+}
+
+impl Default for Limits {
+    /// `docker stop` kills after ten seconds: the stop is over before that.
+    fn default() -> Self {
+        Self { threads: None, memory: ByteSize::mebibytes(64), shutdown_timeout: Duration::from_secs(8) }
+    }
+}
+
+impl DaemonSettings {
+    /// Reads `path`, or without one the first of [`SEARCHED`] that there is, or else takes the defaults. `None` if
+    /// anything is wrong with the file.
+    pub fn load(path: Option<&Path>, environment: Environment<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let searched = || SEARCHED.iter().map(Path::new).find(|path| path.exists());
+        match path.or_else(searched) {
+            Some(path) => Self::read(path, environment, diagnostics),
+            None => Some(Self::default()),
+        }
+    }
+
+    fn read(path: &Path, environment: Environment<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let before = diagnostics.errors();
+        let document =
+            Document::new(load::read(path, "say where logd.toml is: --config FILE", diagnostics)?, diagnostics);
+        let (table, origin) = document.table(environment, diagnostics);
+        let mut settings: Self = read(&origin, Spanned::new(0..0, table.clone()), &[], deserialize, diagnostics)?;
+        origin.report(&table, 0..0, &settings.check(), diagnostics);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for path in [&mut settings.data_dir, &mut settings.pipelines] {
+            *path = folder.join(&path);
+        }
+        (diagnostics.errors() == before).then_some(settings)
+    }
+
+    fn check(&self) -> Report {
+        let mut report = Report::default();
+        if self.checkpoint.interval < Duration::from_millis(10) {
+            report.error(["checkpoint", "interval"], "`interval` must be 10ms or more").help("write interval = \"1s\"");
+        }
+        if self.limits.memory < ByteSize::mebibytes(1) {
+            report.error(["limits", "memory"], "`memory` must be 1 MiB or more").help("write memory = \"64 MiB\"");
+        }
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> (Option<DaemonSettings>, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logd.toml");
+        std::fs::write(&path, text).unwrap();
+        let mut diagnostics = Diagnostics::default();
+        let settings = DaemonSettings::load(Some(&path), &|_| Some("4".to_owned()), &mut diagnostics);
+        let strip = |settings: DaemonSettings| DaemonSettings {
+            data_dir: settings.data_dir.strip_prefix(folder.path()).map_or(settings.data_dir.clone(), Path::to_owned),
+            ..settings
+        };
+        let folder = format!("{}/", folder.path().display());
+        let found = diagnostics.sorted().iter().map(|found| found.to_string().replace(&folder, "")).collect();
+        (settings.map(strip), found)
+    }
+
+    #[test]
+    fn everything_has_a_default() {
+        let (settings, found) = load("");
+        assert_eq!(found, Vec::<String>::new());
+        assert_eq!(toml::to_string(&settings.unwrap().telemetry).unwrap(), "address = \"127.0.0.1:9598\"\n");
+        assert_eq!(DaemonSettings::default().data_dir, Path::new("data"));
+    }
+
+    #[test]
+    fn reads_all_keys() {
+        let (settings, _) = load(
+            "data_dir = 'state'\npipelines = '/p'\n[telemetry]\naddress = '0.0.0.0:80'\n[checkpoint]\ninterval = '500ms'\n\
+             [limits]\nthreads = '${N}'\nmemory = '1 GiB'\nshutdown_timeout = '3s'\n",
+        );
+        let settings = settings.unwrap();
+        assert_eq!((settings.data_dir, settings.pipelines), ("state".into(), "/p".into()));
+        assert_eq!(settings.limits.threads.map(NonZeroUsize::get), Some(4));
+        assert_eq!(serde_json::to_value(DaemonSettings::default()).unwrap().as_object().unwrap().len(), KEYS.len());
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let (settings, found) =
+            load("data-dir = 'x'\n[checkpoint]\ninterval = '1ms'\n[limits]\nthreads = 0\nmemory = 5\n");
+        assert!(settings.is_none());
+        assert_eq!(
+            found,
+            [
+                "logd.toml:1:1: error: unknown key `data-dir`",
+                "logd.toml:5:11: error: `threads` must be a whole number, 1 or more, not 0",
+                "logd.toml:6:10: error: `memory`: the size 5 has no unit",
+            ]
+        );
+        let (settings, found) = load("checkpoint.interval = '1ms'\n[limits]\nmemory = '1 B'\n");
+        assert!(settings.is_none());
+        assert_eq!(
+            found,
+            [
+                "logd.toml:1:23: error: `interval` must be 10ms or more",
+                "logd.toml:3:10: error: `memory` must be 1 MiB or more"
+            ]
+        );
+    }
+}

@@ -1,0 +1,268 @@
+//! From a table to a component's settings, with all that is wrong and not only the first mistake.
+//!
+//! Serde stops at the first error. So the table is repaired where it complained (a bad key taken out, a missing one put
+//! in) and read again, until nothing is left to complain of. Complaints that are but consequences of a repair are
+//! dropped. A string that came from a variable is read as the number or boolean that the field wants.
+//!
+//! ```text
+//! treshold = "3"     serde says                           the loader says             and repairs
+//! workers = 0        unknown field `treshold`, …          did you mean `threshold`?   renames the key
+//!                    invalid type: string "3", …          must be a number            takes the key out
+//!                    invalid value: integer `0`, …        must be 1 or more           takes the key out
+//!                    missing field `workers`              nothing: a consequence      puts a value in
+//! ```
+
+use std::ops::Range;
+
+use logd_sdk::report::Segment;
+use logd_sdk::settings::Fault;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Error};
+
+use super::complaint::Complaint;
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::document::Origin;
+use super::repair::{self, Part, Path, StandIns};
+use super::suggest;
+
+/// Reads stop after so many repairs: nobody reads more mistakes than that.
+const MOST_REPAIRS: usize = 200;
+
+/// Reads `table` (which stands at its span in the file of `origin`) by `parse`; `None` if anything is wrong with it.
+///
+/// `also` names keys that have been taken out of the table before, so that one misspelt is recognised.
+pub fn read<'r, T>(
+    origin: &'r Origin<'_>,
+    table: Spanned<DeTable<'r>>,
+    also: &[&str],
+    parse: impl Fn(Spanned<DeTable<'_>>) -> Result<T, Error>,
+    diagnostics: &mut Diagnostics,
+) -> Option<T> {
+    let span = table.span();
+    let mut table = table.into_inner();
+    let mut reader =
+        Reader { origin, span: span.clone(), also, repaired: Vec::new(), stand_ins: StandIns::default(), diagnostics };
+    for _ in 0..MOST_REPAIRS {
+        match parse(Spanned::new(span.clone(), table.clone())) {
+            Ok(settings) => return reader.repaired.is_empty().then_some(settings),
+            Err(error) => reader.repair(&mut table, &error)?,
+        }
+    }
+    None
+}
+
+/// Reads a table as a `T`: the `parse` of what is read here and not by a component.
+///
+/// # Errors
+/// The first that serde finds.
+pub fn deserialize<T: DeserializeOwned>(table: Spanned<DeTable<'_>>) -> Result<T, Error> {
+    T::deserialize(table.into_deserializer())
+}
+
+/// One table while it is read.
+struct Reader<'r, 'c> {
+    origin: &'r Origin<'r>,
+    span: Range<usize>,
+    also: &'c [&'c str],
+    /// Where something was repaired: what serde says of it, or of what it is in, is no news.
+    repaired: Vec<Path>,
+    stand_ins: StandIns,
+    diagnostics: &'c mut Diagnostics,
+}
+
+impl<'r> Reader<'r, '_> {
+    /// Says what is wrong and repairs it; `None` if it can't be repaired.
+    fn repair(&mut self, table: &mut DeTable<'r>, error: &Error) -> Option<()> {
+        let span = error.span().unwrap_or_else(|| self.span.clone());
+        let complaint = Complaint::parse(error.message());
+        let place = self.stand_ins.at(&span);
+        match (complaint, place) {
+            (Complaint::MissingKey(key), _) => self.missing(table, &span, key),
+            (complaint, Some(place)) => self.try_next(table, place, complaint),
+            (Complaint::UnknownKeys { keys, known }, None) => {
+                let path = self.path(table, &span, Part::Key, |_| true);
+                let parent = path.split_last().map_or(&[][..], |(_, parent)| parent).to_vec();
+                let inner = repair::table_at(table, &parent);
+                if inner.is_none_or(|inner| keys.iter().any(|key| !inner.contains_key(key.as_str()))) {
+                    let fault = Fault::new(error.message());
+                    return self.wrong(table, path, span, Complaint::Fault(fault));
+                }
+                keys.iter().try_for_each(|key| self.unknown(table, &parent, key, &known))
+            }
+            (complaint, None) => {
+                let wanted = |value: &DeValue<'_>| match &complaint {
+                    Complaint::WrongType { found: "a table", .. } => value.is_table(),
+                    Complaint::WrongType { found: "an array", .. } => value.is_array(),
+                    _ => true,
+                };
+                let path = self.path(table, &span, Part::Value, wanted);
+                self.wrong(table, path, span, complaint)
+            }
+        }
+    }
+
+    /// The path of what stands at `span`; empty for the table itself.
+    fn path(
+        &self,
+        table: &DeTable<'_>,
+        span: &Range<usize>,
+        part: Part,
+        wanted: impl Fn(&DeValue<'_>) -> bool,
+    ) -> Path {
+        let found = repair::locate(table, span);
+        let fits = |path: &Path| repair::get(table, path).is_some_and(|value| wanted(value.get_ref()));
+        let best = found.iter().rev().find(|(path, at)| *at == part && fits(path)).or(found.last());
+        best.map(|(path, _)| path.clone()).unwrap_or_default()
+    }
+
+    /// A key that must be there, in the table at `span`.
+    fn missing(&mut self, table: &mut DeTable<'_>, span: &Range<usize>, key: String) -> Option<()> {
+        let mut path = self.path(table, span, Part::Value, |value| value.is_table());
+        path.push(Segment::Key(key.clone()));
+        let is_news = !self.origin.may_lack_keys(span) && !self.follows(&path) && self.stand_ins.at(span).is_none();
+        if is_news {
+            let diagnostic = self.origin.error(span.clone(), &format!("`{key}` is missing"));
+            self.diagnostics.push(diagnostic.label("in this table"));
+        }
+        self.stand_in(table, path)
+    }
+
+    /// Puts something in at `path` that may be accepted there.
+    fn stand_in(&mut self, table: &mut DeTable<'_>, path: Path) -> Option<()> {
+        self.repaired.push(path.clone());
+        if self.stand_ins.add(table, path.clone()) {
+            return Some(());
+        }
+        self.give_up(table, &path)
+    }
+
+    /// A stand-in that was not accepted: tries the next, or takes out the table that it is in.
+    fn try_next(&mut self, table: &mut DeTable<'_>, place: usize, complaint: Complaint) -> Option<()> {
+        if let Complaint::UnknownWord { known, .. } = complaint {
+            self.stand_ins.prefer(place, known);
+        }
+        if self.stand_ins.next(table, place) {
+            return Some(());
+        }
+        let path = self.stand_ins.path(place).clone();
+        self.give_up(table, &path)
+    }
+
+    /// Goes on without what is around `path`.
+    fn give_up(&mut self, table: &mut DeTable<'_>, path: &[Segment]) -> Option<()> {
+        let (_, parent) = path.split_last()?;
+        self.take_out(table, parent.to_vec())
+    }
+
+    /// Goes on without what is at `path`; elements keep their places.
+    fn take_out(&mut self, table: &mut DeTable<'_>, path: Path) -> Option<()> {
+        if let Some(Segment::Index(_)) = path.last() {
+            return self.stand_in(table, path);
+        }
+        self.repaired.push(path.clone());
+        repair::remove(table, &path).then_some(())
+    }
+
+    /// A key that the table at `parent` does not have.
+    fn unknown(&mut self, table: &mut DeTable<'_>, parent: &[Segment], key: &str, known: &[String]) -> Option<()> {
+        let inner = repair::table_at(table, parent)?;
+        let (written, value) = inner.remove_entry(key)?;
+        let also = self.also.iter().copied().filter(|_| parent.is_empty());
+        let names: Vec<_> = known.iter().map(String::as_str).filter(|name| !name.is_empty()).chain(also).collect();
+        let mut diagnostic = self.origin.error(written.span(), &format!("unknown key `{key}`"));
+        self.repaired.push(parent.to_vec());
+        if let Some((ours, hint)) = suggest::unit_in_value(key, value.get_ref(), known) {
+            diagnostic = diagnostic.label("units stand in the value").help(format!("write {hint}"));
+            self.repaired.push([parent, &[Segment::Key(ours)]].concat());
+        } else if let Some(meant) = suggest::closest(key, names.iter().copied()) {
+            diagnostic = diagnostic.label(format!("did you mean `{meant}`?"));
+            // Read on as if it had been written so: then the value is checked too.
+            if known.iter().any(|name| name == meant) && !inner.contains_key(meant) {
+                inner.insert(Spanned::new(written.span(), meant.to_owned().into()), value);
+            }
+        }
+        let help = match names.as_slice() {
+            [] => "there are no keys here".to_owned(),
+            names => format!("the keys here are {}", suggest::list(names.iter().copied())),
+        };
+        self.diagnostics.push(Diagnostic { help: diagnostic.help.or(Some(help)), ..diagnostic });
+        Some(())
+    }
+
+    /// A value that is not what it should be.
+    fn wrong(&mut self, table: &mut DeTable<'r>, path: Path, span: Range<usize>, complaint: Complaint) -> Option<()> {
+        if matches!(complaint, Complaint::WrongType { .. }) && self.read_as_scalar(table, &path, &span) {
+            return Some(());
+        }
+        if !self.follows(&path)
+            && let Some(diagnostic) = self.describe(&path, span, complaint)
+        {
+            self.diagnostics.push(diagnostic);
+        }
+        self.take_out(table, path)
+    }
+
+    /// What to say of a wrong value; `None` if a missing variable explains it.
+    fn describe(&self, path: &[Segment], span: Range<usize>, complaint: Complaint) -> Option<Diagnostic> {
+        let name = name(path);
+        let fault = match complaint {
+            Complaint::Fault(fault) => Fault { message: format!("{name}: {}", fault.message), ..fault },
+            Complaint::UnknownWord { word, known } => {
+                let known = || known.iter().map(String::as_str);
+                let label = suggest::closest(&word, known()).map(|meant| format!("did you mean `{meant}`?"));
+                let help = format!("it is one of {}", suggest::list(known()));
+                Fault { label, ..Fault::new(format!("{name} can't be `{word}`")).help(help) }
+            }
+            Complaint::WrongType { found: "", expected } => Fault::new(format!("{name} must be {expected}")),
+            Complaint::WrongType { found, expected } => {
+                let fault =
+                    Fault::new(format!("{name} must be {expected}, not {found}")).label(format!("expected {expected}"));
+                match self.origin.substituted(&span) {
+                    Some(_) => fault.help(format!(
+                        "what {} stands for does not read as that",
+                        &self.origin.file().text()[span.clone()]
+                    )),
+                    None => fault,
+                }
+            }
+            Complaint::WrongValue { found, expected } => {
+                Fault::new(format!("{name} must be {expected}, not {found}")).label(format!("expected {expected}"))
+            }
+            // These never come here: they are about keys.
+            Complaint::UnknownKeys { .. } | Complaint::MissingKey(_) => return None,
+        };
+        self.origin.fault(span, fault)
+    }
+
+    /// A string with variables in it becomes the number or boolean that it reads as; false if it is none of that.
+    fn read_as_scalar(&self, table: &mut DeTable<'r>, path: &[Segment], span: &Range<usize>) -> bool {
+        let Some(substituted) = self.origin.substituted(span) else { return false };
+        let Some(value) = repair::get_mut(table, path).filter(|value| value.get_ref().is_str()) else { return false };
+        match DeValue::parse(substituted.text.trim()).map(Spanned::into_inner) {
+            Ok(scalar @ (DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_))) => {
+                *value.get_mut() = scalar;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether what is at `path` is a consequence of a repair.
+    fn follows(&self, path: &[Segment]) -> bool {
+        self.repaired.iter().any(|repaired| repaired.starts_with(path) && !path.is_empty())
+    }
+}
+
+/// The name of the value at `path` in a message.
+fn name(path: &[Segment]) -> String {
+    match path {
+        [] => "this component".to_owned(),
+        [.., Segment::Key(key)] => format!("`{key}`"),
+        [.., Segment::Key(key), Segment::Index(index)] => format!("`{key}[{index}]`"),
+        [.., Segment::Index(index)] => format!("`[{index}]`"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,9 +17,13 @@
 //!
 //! What can stand in a pipeline lives in `components/`, and implements the contract of `logd-sdk`.
 
+mod admin;
 pub mod config;
 
+pub mod catalogue;
+pub mod cli;
 mod checkpoint;
+mod daemon;
 mod delivery;
 mod telemetry;
 mod topology;

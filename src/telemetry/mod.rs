@@ -1,7 +1,24 @@
 //! What logd says of itself: metrics and logs.
+//!
+//! Metrics go through the `metrics` facade, from whoever measures to the [`Metrics`] that the process has one of;
+//! [`names`] has the standard ones. Log lines go through `tracing`, from whoever has something to say to stderr.
 
 mod account;
 mod edges;
+mod log;
+pub(crate) mod names;
+#[cfg(target_os = "linux")]
+mod process;
+mod recorder;
+mod throttle;
 
 pub(crate) use account::{Account, Tally};
 pub(crate) use edges::EdgeMeters;
+pub(crate) use log::{LogFormat, start_logging};
+pub(crate) use recorder::Metrics;
+pub(crate) use throttle::Throttle;
+
+/// Does what metrics and logs need from time to time; never ends. To be spawned once, in the runtime.
+pub(crate) async fn upkeep(metrics: Metrics, throttle: Throttle) {
+    tokio::join!(metrics.upkeep(), throttle.upkeep());
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures::future::BoxFuture;
 use logd_sdk::condition::Conditions;
+use logd_sdk::erased::AnySink;
 use logd_sdk::{Clock, ComponentId, Context, Plan};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -20,7 +21,7 @@ use super::outlets::Outlets;
 use super::source_node::SourceNode;
 use super::transform_node::TransformNode;
 use super::watermarks::Watermarks;
-use crate::checkpoint::{Command, Coordinator, Durable, Member, Reporter, Saved, Store};
+use crate::checkpoint::{Changes, Command, Coordinator, Durable, Entry, Member, Reporter, Saved, Store};
 use crate::delivery::Driver;
 use crate::telemetry::{Account, EdgeMeters};
 
@@ -145,8 +146,10 @@ impl Component<'_> {
             }
             (Plan::Sink(plan), _) => {
                 let sink = plan.build(&context).await?;
-                if let Some(position) = &saved.position {
-                    sink.restore(position).await.context("it can't go back to the last epoch")?;
+                match &saved.position {
+                    Some(position) => sink.restore(position).await.context("it can't go back to the last epoch")?,
+                    // So that a crash before the first epoch finds a place to go back to.
+                    None => begin(sink.as_ref(), &node.id, &environment.store).await?,
                 }
                 let delivery = plan.delivery();
                 Box::pin(Driver { sink, delivery, inlet, links: Arc::new(links) }.run())
@@ -166,6 +169,15 @@ impl Component<'_> {
             once: environment.once,
         }
     }
+}
+
+/// Keeps where a sink stands before it has been given anything.
+async fn begin(sink: &dyn AnySink, id: &ComponentId, store: &Store) -> anyhow::Result<()> {
+    if let Some(position) = sink.sync().await? {
+        let entry = Entry { component: id.clone(), position: Some(position), changes: Changes::new() };
+        store.commit(store.last_epoch()?, &[entry])?;
+    }
+    Ok(())
 }
 
 /// The edges of a part, until their ends are handed out.

@@ -72,6 +72,15 @@ impl Graph {
         roots.into_iter().map(|root| self.only(|place| part[place] == root)).collect()
     }
 
+    /// Adds the components of another graph, which no edge joins to these.
+    pub(crate) fn join(&mut self, other: Self) {
+        let moved = self.nodes.len();
+        self.nodes.extend(other.nodes.into_iter().map(|mut node| {
+            node.inputs.iter_mut().for_each(|input| input.node += moved);
+            node
+        }));
+    }
+
     /// The graph of the nodes for which `keep` holds; all inputs of theirs must be among them.
     fn only(&self, keep: impl Fn(usize) -> bool) -> Graph {
         let places: Vec<usize> = (0..self.nodes.len()).filter(|&place| keep(place)).collect();

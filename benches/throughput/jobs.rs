@@ -1,0 +1,151 @@
+//! The jobs: pipelines of logd, each run as a process with `--once`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::measure::{Measured, measure};
+
+/// A pipeline to be timed.
+pub(crate) struct Job {
+    /// What it does.
+    pub(crate) name: String,
+    /// How many events go through it.
+    pub(crate) events: u64,
+    pipeline: PathBuf,
+    data: PathBuf,
+    one_core: bool,
+}
+
+impl Job {
+    /// Runs it once, from nothing.
+    pub(crate) fn measure(&self) -> Measured {
+        let mut command = logd(self.one_core);
+        command.arg("run").arg("--once").arg("--log-level").arg("error");
+        command.arg("--data-dir").arg(&self.data).arg("-c").arg(&self.pipeline);
+        if self.one_core {
+            command.args(["--threads", "1"]);
+        }
+        measure(&mut command)
+    }
+}
+
+fn logd(one_core: bool) -> Command {
+    let logd = Path::new(env!("CARGO_BIN_EXE_logd"));
+    if one_core { pinned(logd) } else { Command::new(logd) }
+}
+
+/// A program that may use core 0 only.
+pub(crate) fn pinned(program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(program);
+    command
+}
+
+/// Writes `count` classic logs.
+pub(crate) fn generate(path: &Path, count: u64) {
+    let file = File::create(path).expect("a file for the logs");
+    let mut command = logd(false);
+    command.args(["generate", "--seed", "1", "--rate", "0", "--count", &count.to_string()]).stdout(Stdio::from(file));
+    measure(&mut command);
+}
+
+/// The mean length of the logs, in bytes.
+pub(crate) fn mean_length(path: &Path, count: u64) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len() / count)
+}
+
+const PARSE: &str = r#"
+[transforms.parsed]
+type = "parse"
+inputs = ["logs"]
+format = "json"
+timestamp.field = "timestamp"
+"#;
+
+const ANALYSE: &str = r#"
+[transforms.per_service]
+type = "window"
+inputs = ["IN"]
+size = "1s"
+group_by = ["service"]
+allowed_lateness = "500ms"
+[transforms.per_service.aggregates]
+count = { fn = "count" }
+error_rate = { fn = "ratio", where = '.level == "ERROR" || .level == "CRITICAL"' }
+latency_mean = { fn = "mean", field = "response_time_ms" }
+latency_p99 = { fn = "quantile", field = "response_time_ms", q = 0.99 }
+
+[transforms.latency]
+type = "zscore"
+inputs = ["per_service"]
+field = "latency_mean"
+group_by = ["service"]
+
+[transforms.errors]
+type = "spike"
+inputs = ["per_service"]
+field = "error_rate"
+group_by = ["service"]
+
+[sinks.out]
+type = "blackhole"
+inputs = ["latency.anomalies", "errors.anomalies"]
+"#;
+
+const REMAP: &str = r#"
+[transforms.changed]
+type = "remap"
+inputs = ["parsed"]
+source = '.host = "demo"'
+"#;
+
+/// All jobs, their pipelines written below `folder`.
+pub(crate) fn all(folder: &Path, logs: &Path) -> Vec<Job> {
+    let file = |path: &Path| format!("[sources.logs]\ntype = \"file\"\ninclude = [\"{}\"]\n", path.display());
+    let analyse = |input: &str| ANALYSE.replace("IN", input);
+    let copy = format!(
+        "[sinks.out]\ntype = \"file\"\ninputs = [\"logs\"]\npath = \"{}\"\nencoding.codec = \"text\"\n",
+        folder.join("copy.log").display()
+    );
+    let apache = folder.join("apache.log");
+    repeat(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/apache-errors/access.log")), &apache, 200);
+    let combined = PARSE.replace("json", "combined").replace("timestamp.field = \"timestamp\"\n", "");
+    let blackhole = |input: &str| format!("[sinks.out]\ntype = \"blackhole\"\ninputs = [\"{input}\"]\n");
+    let generator = |count: u64| {
+        format!("[sources.logs]\ntype = \"generator\"\nrate = 0\ncount = {count}\nseed = 7\nstart = 2026-01-01T00:00:00Z\n")
+    };
+    let path = [file(logs), PARSE.to_owned(), analyse("parsed")].concat();
+    let job = |name: &str, events: u64, text: String, one_core: bool| {
+        let stem = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let pipeline = folder.join(format!("{stem}.toml"));
+        fs::write(&pipeline, text).expect("the pipeline can be written");
+        Job { name: name.to_owned(), events, pipeline, data: folder.join("data"), one_core }
+    };
+    let lines = fs::read(&apache).map_or(0, |bytes| memchr::memchr_iter(b'\n', &bytes).count() as u64);
+    vec![
+        job("parse, window, zscore, spike; one core", crate::LOGS, path.clone(), true),
+        job("parse, window, zscore, spike; all cores", crate::LOGS, path, false),
+        job(
+            "the same with a VRL remap; one core",
+            crate::LOGS,
+            [file(logs), PARSE.to_owned(), REMAP.to_owned(), analyse("changed")].concat(),
+            true,
+        ),
+        job("file to file, unchanged; one core", crate::LOGS, [file(logs), copy].concat(), true),
+        job("Apache log parsed; one core", lines, [file(&apache), combined, blackhole("parsed")].concat(), true),
+        job("generator alone; one core", crate::LOGS, [generator(crate::LOGS), blackhole("logs")].concat(), true),
+        job(
+            "9.6 million logs, generator to incidents",
+            9_600_000,
+            [generator(9_600_000), PARSE.to_owned(), analyse("parsed")].concat(),
+            false,
+        ),
+    ]
+}
+
+/// Writes a file `times` times in a row.
+fn repeat(from: &Path, to: &Path, times: usize) {
+    let text = fs::read(from).expect("the example's input");
+    fs::write(to, text.repeat(times)).expect("a file for the logs");
+}

@@ -1,0 +1,174 @@
+//! From pieces to batches: small requests travel together.
+//!
+//! The bytes of small pieces are copied to one block, large ones stay where they are. A block for each request would
+//! save that copy and cost more: every batch is searched block by block downstream, and a body of a hundred bytes holds
+//! the connection's whole read buffer for as long as it travels.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use logd_sdk::{Batch, Block, Columns, Partition, Row, Slot, Time};
+
+use crate::decode::{PIECE_BYTES, PIECE_EVENTS, Piece};
+
+/// A piece of up to this many bytes is copied.
+const SMALL: usize = 16 * 1024;
+
+/// Pieces that are to become one batch.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    bytes: Joined,
+    rows: Vec<Row>,
+    slots: Vec<Slot>,
+    text: String,
+}
+
+#[derive(Debug)]
+enum Joined {
+    /// Copies of small pieces.
+    Small(Vec<u8>),
+    /// One large piece.
+    Large(Bytes),
+}
+
+impl Default for Joined {
+    fn default() -> Self {
+        Self::Small(Vec::new())
+    }
+}
+
+impl Gathered {
+    /// Adds a piece, or gives it back when there is no room for it beside the others.
+    pub(crate) fn add(&mut self, piece: Piece) -> Result<(), Piece> {
+        if self.rows.is_empty() && piece.bytes.len() > SMALL {
+            let Piece { bytes, rows, slots, text } = piece;
+            *self = Self { bytes: Joined::Large(bytes), rows, slots, text };
+            return Ok(());
+        }
+        match &mut self.bytes {
+            Joined::Small(bytes)
+                if piece.bytes.len() <= SMALL
+                    && bytes.len() + piece.bytes.len() <= PIECE_BYTES
+                    && self.rows.len() + piece.rows.len() <= PIECE_EVENTS =>
+            {
+                // Both are far below 4 GiB.
+                let (base, text) = (bytes.len() as u32, self.text.len() as u32);
+                bytes.extend_from_slice(&piece.bytes);
+                self.text.push_str(&piece.text);
+                let moved = |row: Row| Row { start: row.start + base, end: row.end + base, ..row };
+                self.rows.extend(piece.rows.into_iter().map(moved));
+                self.slots.extend(piece.slots.into_iter().map(|slot| match slot {
+                    Slot::Block { start, end } => Slot::Block { start: start + base, end: end + base },
+                    Slot::Text { start, end } => Slot::Text { start: start + text, end: end + text },
+                    slot => slot,
+                }));
+                Ok(())
+            }
+            _ => Err(piece),
+        }
+    }
+
+    /// The batch, if there is anything in it. Its events happened at `now`, and stand at `sequence` and on, which is
+    /// moved behind them.
+    pub(crate) fn into_batch(
+        self,
+        partition: &Arc<Partition>,
+        columns: &Arc<Columns>,
+        now: Time,
+        sequence: &mut u64,
+    ) -> Option<Batch> {
+        let Self { bytes, mut rows, slots, text } = self;
+        if rows.is_empty() {
+            return None;
+        }
+        for row in &mut rows {
+            (row.position, row.time) = (*sequence, now);
+            *sequence += 1;
+        }
+        let bytes = match bytes {
+            Joined::Small(bytes) => Bytes::from(bytes),
+            Joined::Large(bytes) => bytes,
+        };
+        let mut batch = Batch::new(Block::new(bytes, Arc::clone(partition)), rows);
+        if !columns.is_empty() {
+            batch.set_columns(Arc::clone(columns), slots, text);
+        }
+        batch.note_times();
+        Some(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logd_sdk::{Body, Field};
+    use vrl::path::OwnedValuePath;
+
+    use super::*;
+    use crate::decode::Decoder;
+    use crate::settings::{Codec, Framing};
+
+    fn columns() -> Arc<Columns> {
+        Columns::new(["a", "b"].map(OwnedValuePath::single_field))
+    }
+
+    fn piece(body: impl Into<Bytes>) -> Piece {
+        let decoder = Decoder::new(Framing::NewlineDelimited, Codec::Json, &columns());
+        decoder.decode(&body.into()).unwrap().remove(0)
+    }
+
+    fn batch(gathered: Gathered, sequence: &mut u64) -> Batch {
+        gathered.into_batch(&Partition::new("test/http", ""), &columns(), Time::from_micros(7), sequence).unwrap()
+    }
+
+    #[test]
+    fn small_pieces_share_a_block_and_keep_their_fields() {
+        let mut gathered = Gathered::default();
+        let bodies =
+            ["{\"a\":\"one\",\"b\":\"\\u0031\"}\n{\"a\":2}", "{\"b\":\"three\"}", "{\"a\":\"four\",\"b\":\"\\n\"}"];
+        for body in bodies {
+            gathered.add(piece(body)).unwrap();
+        }
+        let mut sequence = 10;
+        let batch = batch(gathered, &mut sequence);
+        assert_eq!((batch.blocks().len(), sequence), (1, 14));
+        let fields: Vec<_> = (0..4).map(|row| [batch.field(row, 0), batch.field(row, 1)]).collect();
+        let expected = [
+            [Field::Text("one"), Field::Text("1")],
+            [Field::Integer(2), Field::Missing],
+            [Field::Missing, Field::Text("three")],
+            [Field::Text("four"), Field::Text("\n")],
+        ];
+        assert_eq!(fields, expected);
+        for (row, document) in bodies.iter().flat_map(|body| body.split('\n')).enumerate() {
+            assert_eq!(batch.raw(row), document.as_bytes());
+            assert_eq!((batch.rows()[row].position, batch.rows()[row].time.as_micros()), (10 + row as u64, 7));
+            assert!(matches!(batch.rows()[row].body, Body::Json));
+        }
+        assert_eq!(batch.blocks()[0].greatest, Time::from_micros(7));
+    }
+
+    #[test]
+    fn a_large_piece_is_not_copied_and_goes_alone() {
+        let large = || Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(SMALL)));
+        let (mut gathered, body) = (Gathered::default(), large());
+        gathered.add(piece(body.clone())).unwrap();
+        assert!(gathered.add(piece("{}")).is_err());
+        assert!(gathered.add(piece(large())).is_err());
+        assert_eq!(batch(gathered, &mut 0).blocks()[0].bytes.as_ptr(), body.as_ptr());
+        let mut gathered = Gathered::default();
+        gathered.add(piece("{}")).unwrap();
+        assert!(gathered.add(piece(large())).is_err());
+    }
+
+    #[test]
+    fn a_batch_has_its_bounds() {
+        let mut gathered = Gathered::default();
+        let thousand = "{}\n".repeat(1000);
+        for _ in 0..4 {
+            gathered.add(piece(thousand.clone())).unwrap();
+        }
+        let back = gathered.add(piece(thousand)).unwrap_err();
+        assert_eq!(back.rows.len(), 1000);
+        assert_eq!(batch(gathered, &mut 0).len(), 4000);
+    }
+}

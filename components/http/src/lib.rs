@@ -1,0 +1,28 @@
+//! HTTP as a source.
+//!
+//! The server with all its bounds is [`logd_sdk::http`]; what is here begins where a request has passed them:
+//!
+//! ```text
+//! connection's task                                 │ source's task
+//! head ─► reception (path, method, credentials)     │
+//! body ─► decode (frames, JSON) ─► pieces ─► queue ─┼─► gather ─► batch ─► the pipeline
+//!   200 ◄───────────────────────────────────────────┼── the call of `next` after that one
+//! ```
+//!
+//! All that costs time for each byte or event is done in the connections' tasks, which share all cores.
+
+mod decode;
+mod frames;
+mod gather;
+mod queue;
+mod reception;
+mod settings;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use logd_sdk::Component;
+
+/// The components of this family.
+pub static COMPONENTS: &[Component] = &[Component::source::<settings::HttpSettings>()];

@@ -1,0 +1,144 @@
+//! What a request meets: who may send, and where; then it waits for its answer.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use bytes::Bytes;
+use logd_sdk::Context;
+use logd_sdk::http::{self, Answer, Auth, Handler, Method, Parts, Refusal, Request, StatusCode};
+use metrics::Counter;
+
+use crate::decode::Decoder;
+use crate::queue::Queue;
+
+/// Where requests must go to, how, and by whom.
+#[derive(Debug)]
+pub(crate) struct Door {
+    /// The path.
+    pub(crate) path: String,
+    /// Whether paths below it are not served.
+    pub(crate) strict: bool,
+    /// The method, and its name for who used another.
+    pub(crate) method: (Method, &'static str),
+    /// The credentials, if any are asked for.
+    pub(crate) auth: Option<Auth>,
+}
+
+impl Door {
+    /// Credentials come first, so that who has none learns nothing.
+    fn admit(&self, head: &Parts) -> Result<(), Refusal> {
+        if let Some(auth) = &self.auth {
+            auth.check(&head.headers)?;
+        }
+        if !self.leads_from(head.uri.path()) {
+            return Err(Refusal::not_found());
+        }
+        let (method, name) = &self.method;
+        if head.method == *method { Ok(()) } else { Err(Refusal::method_not_allowed(name)) }
+    }
+
+    /// Whether this path is served.
+    fn leads_from(&self, path: &str) -> bool {
+        let below = || path.strip_prefix(self.path.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
+        path == self.path || (!self.strict && below())
+    }
+}
+
+/// Answers the requests of one source.
+#[derive(Debug)]
+pub(crate) struct Reception {
+    /// Who is let in.
+    pub(crate) door: Door,
+    /// What makes events of bodies.
+    pub(crate) decoder: Decoder,
+    /// Where they wait; gone when the source is.
+    pub(crate) queue: Weak<Queue>,
+    /// When to come again, for who found no room.
+    pub(crate) retry_after: Duration,
+    /// What is counted.
+    pub(crate) answers: Answers,
+}
+
+impl Reception {
+    async fn receive(&self, body: Bytes) -> Result<(), Refusal> {
+        let pieces = self.decoder.decode(&body)?;
+        // From here on its bytes belong to the pieces, and can go when these do.
+        drop(body);
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        let busy = || Refusal::busy("The pipeline has not taken the events: send them again.", self.retry_after);
+        let taken = self.queue.upgrade().and_then(|queue| queue.push(pieces)).ok_or_else(busy)?;
+        taken.await.map_err(|_| busy())
+    }
+}
+
+impl Handler for Reception {
+    fn admit(&self, head: &Parts) -> Result<(), Refusal> {
+        self.door.admit(head).inspect_err(|refusal| self.answers.count(refusal.status()))
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
+        let answer = match self.receive(request.body).await {
+            Ok(()) => http::text(StatusCode::OK, ""),
+            Err(refusal) => refusal.into(),
+        };
+        self.answers.count(answer.status());
+        answer
+    }
+}
+
+/// Counts answers: `logd_http_requests_total{status}`. What the server itself refuses (heads and bodies that are too
+/// slow, too large or malformed) never gets here, and is not counted.
+#[derive(Debug)]
+pub(crate) struct Answers(Vec<(StatusCode, Counter)>);
+
+impl Answers {
+    /// With the labels of the source that is built.
+    pub(crate) fn new(context: &Context) -> Self {
+        let statuses = [
+            StatusCode::OK,
+            StatusCode::BAD_REQUEST,
+            StatusCode::UNAUTHORIZED,
+            StatusCode::NOT_FOUND,
+            StatusCode::METHOD_NOT_ALLOWED,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ];
+        let counter = |status: StatusCode| {
+            let counter = context.meters.counter("logd_http_requests_total", &[("status", status.as_str())]);
+            (status, counter)
+        };
+        Self(statuses.map(counter).into())
+    }
+
+    fn count(&self, status: StatusCode) {
+        if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == status) {
+            counter.increment(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_served_as_asked_for() {
+        let door =
+            |path: &str, strict| Door { path: path.to_owned(), strict, method: (Method::POST, "POST"), auth: None };
+        for (path, strict, served, refused) in [
+            ("/", true, &["/"][..], &["/logs", "//", "*"][..]),
+            ("/", false, &["/", "/logs", "/a/b"], &["*"]),
+            ("/logs", true, &["/logs"], &["/", "/logs/", "/logs/a", "/LOGS"]),
+            ("/logs", false, &["/logs", "/logs/", "/logs/a"], &["/", "/logsx", "/log"]),
+            ("/logs/", false, &["/logs/", "/logs/a"], &["/logs", "/logsx"]),
+        ] {
+            for (paths, expected) in [(served, true), (refused, false)] {
+                for asked in paths {
+                    assert_eq!(door(path, strict).leads_from(asked), expected, "{path} {strict} {asked}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The settings of the `http` source: what they are, what they must be, and what they build.
+
+mod access;
+mod limits;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use logd_sdk::component::{Makes, Settings, SourceSettings};
+use logd_sdk::http::{self, Limits, Listener};
+use logd_sdk::settings::Address;
+use logd_sdk::{Check, Context, event};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+use vrl::path::OwnedValuePath;
+
+use self::access::{AuthSettings, TlsSettings};
+use self::limits::LimitSettings;
+use crate::decode::Decoder;
+use crate::queue::Queue;
+use crate::reception::{Answers, Door, Reception};
+use crate::source::{HttpSource, Server};
+
+/// Takes events from the bodies of HTTP requests.
+///
+/// A request is answered 200 once all its events are in the pipeline, and not before: one that is answered anything
+/// else, or nothing, was not taken and can be sent again. 503 with `Retry-After` means that the pipeline is full, 400
+/// that the body is wrong, and at which line. Bodies may be packed by gzip, deflate or zstd (`Content-Encoding`).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HttpSettings {
+    /// Where to listen. Beyond this machine, set `auth` and `tls` too.
+    address: Address,
+    /// The path that requests go to; others are answered 404.
+    #[serde(default = "root")]
+    path: String,
+    /// Whether the path must be exactly that; if not, all paths below it are served too.
+    #[serde(default = "yes")]
+    strict_path: bool,
+    /// The method of requests; others are answered 405.
+    #[serde(default)]
+    method: Method,
+    /// Where the events of a body begin and end.
+    #[serde(default)]
+    framing: FramingSettings,
+    /// What the events are.
+    #[serde(default)]
+    decoding: DecodingSettings,
+    /// The credentials that a client must send; others are answered 401. By default, none are asked for.
+    #[serde(default)]
+    auth: Option<AuthSettings>,
+    /// Serves HTTPS, and nothing in the clear.
+    #[serde(default)]
+    tls: Option<TlsSettings>,
+    /// What clients may take of time, memory and connections.
+    #[serde(default)]
+    limits: LimitSettings,
+}
+
+/// A method that requests may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Method {
+    /// `POST`.
+    #[default]
+    Post,
+    /// `PUT`.
+    Put,
+    /// `PATCH`.
+    Patch,
+    /// `DELETE`.
+    Delete,
+    /// `GET`.
+    Get,
+    /// `HEAD`.
+    Head,
+    /// `OPTIONS`.
+    Options,
+}
+
+/// Where the events of a body begin and end.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FramingSettings {
+    /// What divides a body into events. A JSON array is divided into its elements either way.
+    #[serde(default)]
+    method: Framing,
+}
+
+/// What divides a body into events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Framing {
+    /// Each line is an event; empty ones are skipped. A JSON document that stands alone may have several lines.
+    #[default]
+    NewlineDelimited,
+    /// The whole body is one event, as it is.
+    Bytes,
+}
+
+/// What events are.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DecodingSettings {
+    /// What an event is.
+    #[serde(default)]
+    codec: Codec,
+}
+
+/// What an event is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Codec {
+    /// UTF-8 text, which becomes the field `message`: a `parse` can follow. Other bytes are answered 400.
+    #[default]
+    Text,
+    /// As `text`, with whatever bytes there are: where `message` is read, those that are not UTF-8 are shown as `�`.
+    Bytes,
+    /// A JSON object, whose members are the event's fields: one to a line, one alone, or an array of them. A body in
+    /// which one is not valid is answered 400.
+    Json,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Settings for HttpSettings {
+    const NAME: &'static str = "http";
+    const ALIASES: &'static [&'static str] = &["http_server"];
+    const SUMMARY: &'static str = "Takes events over HTTP";
+    const EXAMPLE: &'static str = r#"
+address = "127.0.0.1:8080"
+path = "/logs"
+decoding.codec = "json"
+auth = { strategy = "bearer", token = "${HTTP_TOKEN}" }
+"#;
+
+    fn check(&self, check: &mut Check<'_>) {
+        let report = &mut *check.report;
+        let sound = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
+        if !self.path.starts_with('/') || !self.path.bytes().all(sound) {
+            report.error("path", format!("`{}` is not a path", self.path)).help("write a path like \"/logs\"");
+        }
+        if let Some(auth) = &self.auth {
+            auth.check(report);
+        }
+        self.limits.check(report);
+        let address = self.address.socket();
+        if !address.ip().to_canonical().is_loopback() {
+            if self.auth.is_none() {
+                let message = format!("whoever reaches {address} can send events");
+                report.warning("address", message).help("set `auth`, or listen on 127.0.0.1");
+            }
+            if self.tls.is_none() {
+                let message = format!("what is sent to {address} can be read on its way");
+                report.warning("address", message).help("set `tls`, or listen on 127.0.0.1");
+            }
+        }
+    }
+
+    fn makes(&self, _: &str) -> Makes {
+        match self.decoding.codec {
+            Codec::Json => Makes::Anything,
+            Codec::Text | Codec::Bytes => Makes::Fields(vec![OwnedValuePath::single_field(event::MESSAGE)]),
+        }
+    }
+}
+
+impl SourceSettings for HttpSettings {
+    type Source = HttpSource;
+
+    fn ends(&self) -> bool {
+        false
+    }
+
+    fn listens(&self) -> Option<SocketAddr> {
+        Some(self.address.socket())
+    }
+
+    async fn build(&self, context: &Context) -> anyhow::Result<HttpSource> {
+        self.build_with(context, self.limits.bounds()).await
+    }
+}
+
+impl HttpSettings {
+    /// Builds the source with these bounds, of which not all can be set.
+    pub(crate) async fn build_with(&self, context: &Context, limits: Limits) -> anyhow::Result<HttpSource> {
+        let auth = self.auth.as_ref().map(AuthSettings::build).transpose()?;
+        let tls = match &self.tls {
+            Some(tls) => Some(tls.build().await?),
+            None => None,
+        };
+        let address = self.address.socket();
+        let listener = bind(address).await.with_context(|| format!("`address`: {address} can't be listened on"))?;
+        let queue = Arc::new(Queue::new(limits.memory, *self.limits.busy_timeout));
+        let reception = Reception {
+            door: Door { path: self.path.clone(), strict: self.strict_path, method: self.method.name(), auth },
+            decoder: Decoder::new(self.framing.method, self.decoding.codec, &context.columns),
+            queue: Arc::downgrade(&queue),
+            retry_after: limits.retry_after,
+            answers: Answers::new(context),
+        };
+        // Requests are numbered from 0 in every run, so its start is part of the name.
+        let partition = context.partition(&format!("run-{}", context.clock.now().as_micros()));
+        let server = Server { listener, reception, limits, tls };
+        Ok(HttpSource::new(server, queue, context.clock.clone(), partition))
+    }
+}
+
+#[cfg(test)]
+impl HttpSettings {
+    /// The bounds that they set.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits.bounds()
+    }
+}
+
+impl Method {
+    fn name(self) -> (http::Method, &'static str) {
+        match self {
+            Self::Post => (http::Method::POST, "POST"),
+            Self::Put => (http::Method::PUT, "PUT"),
+            Self::Patch => (http::Method::PATCH, "PATCH"),
+            Self::Delete => (http::Method::DELETE, "DELETE"),
+            Self::Get => (http::Method::GET, "GET"),
+            Self::Head => (http::Method::HEAD, "HEAD"),
+            Self::Options => (http::Method::OPTIONS, "OPTIONS"),
+        }
+    }
+}
+
+/// Binds the address. The server of a source that was dropped a moment ago may still be about to let go of it.
+async fn bind(address: SocketAddr) -> io::Result<Listener> {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    loop {
+        match Listener::bind(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                sleep(Duration::from_millis(10)).await;
+            }
+            bound => return bound,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Settings of who may send, and how it is kept secret: credentials and certificates.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use logd_sdk::http;
+use logd_sdk::report::Report;
+use logd_sdk::settings::Secret;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Credentials.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuthSettings {
+    /// How they are sent.
+    strategy: Strategy,
+    /// The name, for `basic`; without a colon.
+    #[serde(default)]
+    username: Option<String>,
+    /// The password, for `basic`.
+    #[serde(default)]
+    password: Option<Secret>,
+    /// The token, for `bearer`.
+    #[serde(default)]
+    token: Option<Secret>,
+}
+
+/// How credentials are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Strategy {
+    /// Name and password (RFC 7617).
+    Basic,
+    /// A token (RFC 6750).
+    Bearer,
+}
+
+/// A server's certificate.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsSettings {
+    /// The file with the certificate, and those that it was signed with, in PEM.
+    crt_file: PathBuf,
+    /// The file with its private key, in PEM.
+    key_file: PathBuf,
+}
+
+impl AuthSettings {
+    pub(super) fn check(&self, report: &mut Report) {
+        let Self { strategy, username, password, token } = self;
+        let given = [("username", username.is_some()), ("password", password.is_some()), ("token", token.is_some())];
+        for (key, given) in given {
+            let wanted = (key == "token") == (*strategy == Strategy::Bearer);
+            if given && !wanted {
+                report.error(["auth", key], format!("`{key}` is not for this strategy"));
+            } else if !given && wanted {
+                report.error("auth", format!("this strategy needs a `{key}`"));
+            }
+        }
+        if username.as_ref().is_some_and(|username| username.contains(':')) {
+            report.error(["auth", "username"], "a name with a colon can't be sent (RFC 7617)");
+        }
+        if password.as_ref().is_some_and(|password| password.expose().is_empty()) {
+            report.error(["auth", "password"], "the password is empty");
+        }
+        let sendable = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        if token.as_ref().is_some_and(|token| !sendable(token.expose())) {
+            report
+                .error(["auth", "token"], "the token is empty, or has characters that can't be sent")
+                .help("letters, digits and -._~+/= can be sent");
+        }
+    }
+
+    pub(super) fn build(&self) -> anyhow::Result<http::Auth> {
+        Ok(match self.strategy {
+            Strategy::Basic => {
+                let password = self.password.as_ref().context("`auth.password` is missing")?;
+                http::Auth::basic(self.username.as_deref().context("`auth.username` is missing")?, password.expose())
+            }
+            Strategy::Bearer => http::Auth::bearer(self.token.as_ref().context("`auth.token` is missing")?.expose()),
+        })
+    }
+}
+
+impl TlsSettings {
+    pub(super) async fn build(&self) -> anyhow::Result<http::Tls> {
+        let read = async |path: &PathBuf| {
+            tokio::fs::read(path).await.with_context(|| format!("{} can't be read", path.display()))
+        };
+        http::Tls::from_pem(&read(&self.crt_file).await?, &read(&self.key_file).await?)
+            .with_context(|| format!("`tls` with {} and {}", self.crt_file.display(), self.key_file.display()))
+    }
+}

@@ -1,0 +1,58 @@
+//! The command line: one file a subcommand.
+
+mod exit;
+mod generate;
+mod graph;
+mod list;
+mod run;
+mod schema;
+mod settings;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use exit::Exit;
+
+/// A log-analysis daemon: sources, windows, detectors and sinks, configured by the files of a folder.
+#[derive(Debug, Parser)]
+#[command(name = "logd", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 all is well, 1 something acknowledged was lost or cut short, 64 the command is \
+wrong, 69 something needed is not to be had, 78 the configuration is wrong.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Validate(validate::Validate),
+    Graph(graph::Graph),
+    List(list::List),
+    Schema(schema::Schema),
+    Generate(generate::Generate),
+}
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nobody is left to tell if this can't be printed.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+        }
+    };
+    let exit = match arguments.command {
+        Command::Run(command) => command.execute(),
+        Command::Validate(command) => command.execute(),
+        Command::Graph(command) => command.execute(),
+        Command::List(command) => command.execute(),
+        Command::Schema(command) => command.execute(),
+        Command::Generate(command) => command.execute(),
+    };
+    exit.into()
+}

@@ -1,0 +1,87 @@
+//! `logd schema`: the JSON Schema of a pipeline file, for editors.
+
+use clap::Args;
+use logd_sdk::component::Kind;
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::Exit;
+use super::settings::print;
+use crate::catalogue;
+use crate::config::daemon::DaemonSettings;
+
+/// Print the JSON Schema of a pipeline file
+#[derive(Args, Debug)]
+pub(super) struct Schema {
+    /// Of logd.toml instead
+    #[arg(long)]
+    daemon: bool,
+}
+
+impl Schema {
+    pub(super) fn execute(self) -> Exit {
+        let mut generator = SchemaSettings::draft07().into_generator();
+        let schema = if self.daemon {
+            generator.into_root_schema_for::<DaemonSettings>().to_value()
+        } else {
+            pipeline(&mut generator)
+        };
+        // Maps with string keys can always be written.
+        print(&(serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"))
+    }
+}
+
+/// A pipeline file: three tables of components, each of one of the types there are.
+fn pipeline(generator: &mut SchemaGenerator) -> Value {
+    let mut tables = Map::new();
+    for (table, kind) in [("sources", Kind::Source), ("transforms", Kind::Transform), ("sinks", Kind::Sink)] {
+        let types: Vec<Value> = catalogue::components()
+            .into_iter()
+            .filter(|(_, component)| component.kind == kind)
+            .map(|(_, component)| {
+                let own = (component.schema)(generator).to_value();
+                with_common_keys(own, generator, component.name, component.aliases, kind)
+            })
+            .collect();
+        tables.insert(table.to_owned(), json!({ "type": "object", "additionalProperties": { "oneOf": types } }));
+    }
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A logd pipeline",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": tables,
+        "definitions": generator.definitions(),
+    })
+}
+
+/// Adds `type` and `inputs`, which the loader takes out, to a component's own keys.
+fn with_common_keys(
+    own: Value,
+    generator: &SchemaGenerator,
+    name: &str,
+    aliases: &[&str],
+    kind: Kind,
+) -> Value {
+    let resolved = own.get("$ref").and_then(Value::as_str).and_then(|reference| {
+        let key = reference.rsplit('/').next()?;
+        generator.definitions().get(key).cloned()
+    });
+    let mut schema = resolved.unwrap_or(own);
+    let names: Vec<&str> = std::iter::once(name).chain(aliases.iter().copied()).collect();
+    let Some(object) = schema.as_object_mut() else { return schema };
+    let properties = object.entry("properties").or_insert_with(|| json!({}));
+    let mut required = vec![json!("type")];
+    if let Some(properties) = properties.as_object_mut() {
+        properties.insert("type".to_owned(), json!({ "enum": names }));
+        if kind != Kind::Source {
+            properties.insert("inputs".to_owned(), json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }));
+            required.push(json!("inputs"));
+        }
+    }
+    if let Some(list) = object.entry("required").or_insert_with(|| json!([])).as_array_mut() {
+        list.extend(required);
+    }
+    schema
+}

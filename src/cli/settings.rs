@@ -1,0 +1,72 @@
+//! The arguments that several commands share: which settings, which pipelines.
+
+use std::io::{IsTerminal, Write, stderr};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Exit;
+use crate::config::compile::{Compiled, Job, compile};
+use crate::config::daemon::DaemonSettings;
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::render;
+
+/// Where the configuration is.
+#[derive(Args, Debug)]
+pub(super) struct Configuration {
+    /// The daemon's settings; without it ./logd.toml, then /etc/logd/logd.toml, then the defaults
+    #[arg(long, value_name = "FILE", env = "LOGD_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+
+    /// A pipeline file, or a folder of them (may be given more than once)
+    #[arg(short = 'c', long = "pipelines", value_name = "FILE_OR_DIR")]
+    pub(super) pipelines: Vec<PathBuf>,
+}
+
+impl Configuration {
+    /// Reads `logd.toml`, and says what is wrong with it.
+    pub(super) fn settings(&self) -> Result<DaemonSettings, Exit> {
+        let mut diagnostics = Diagnostics::default();
+        let environment = |name: &str| std::env::var(name).ok();
+        let settings = DaemonSettings::load(self.config.as_deref(), &environment, &mut diagnostics);
+        show(&diagnostics.sorted());
+        settings.ok_or(Exit::Configuration)
+    }
+
+    /// The files and folders of pipelines.
+    pub(super) fn paths(&self, settings: &DaemonSettings) -> Vec<PathBuf> {
+        if self.pipelines.is_empty() { vec![settings.pipelines.clone()] } else { self.pipelines.clone() }
+    }
+
+    /// Compiles the pipelines.
+    pub(super) fn compile(&self, settings: &DaemonSettings, once: bool) -> Compiled {
+        compile(Job {
+            paths: &self.paths(settings),
+            environment: &|name| std::env::var(name).ok(),
+            conditions: logd_parse::conditions().as_ref(),
+            once,
+        })
+    }
+}
+
+/// Shows what is wrong on stderr, as rustc does.
+pub(super) fn show(diagnostics: &[Diagnostic]) {
+    say(&render::text(diagnostics, stderr().is_terminal()));
+}
+
+/// Writes to stderr; if that can't be done nobody is there to read it.
+pub(super) fn say(text: &str) {
+    let _ = stderr().write_all(text.as_bytes());
+}
+
+/// Writes to stdout. A reader that has had enough (`| head`) is no failure.
+pub(super) fn print(text: &str) -> Exit {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            say(&format!("logd: the output can't be written: {error}\n"));
+            Exit::Unavailable
+        }
+        _ => Exit::Ok,
+    }
+}

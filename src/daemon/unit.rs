@@ -1,0 +1,113 @@
+//! A unit: pipelines that refer to one another, which are started, stopped and reloaded together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use logd_sdk::ComponentId;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::checkpoint::Outcome;
+use crate::config::compile::PipelineFile;
+use crate::topology::{Environment, Graph, Status, build, run_part};
+
+/// A unit that could run.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Its pipelines, with what changes when their files do.
+    pub(crate) pipelines: BTreeMap<String, u64>,
+    /// Its components.
+    graph: Graph,
+}
+
+impl Plan {
+    /// Divides a graph into units.
+    pub(crate) fn divide(graph: &Graph, files: &[PipelineFile]) -> Vec<Self> {
+        let mut plans: Vec<Self> = Vec::new();
+        let fingerprint = |id: &str| files.iter().find(|file| file.id == id).map_or(0, |file| file.fingerprint);
+        for part in graph.parts() {
+            let names: BTreeSet<&str> = part.nodes.iter().map(|node| node.id.pipeline()).collect();
+            let mut plan = Self {
+                pipelines: names.into_iter().map(|name| (name.to_owned(), fingerprint(name))).collect(),
+                graph: part,
+            };
+            // Parts without an edge between them may still share a file.
+            let (same, others): (Vec<_>, Vec<_>) = plans.into_iter().partition(|other| other.shares_file(&plan.pipelines));
+            for other in same {
+                plan.pipelines.extend(other.pipelines);
+                plan.graph.join(other.graph);
+            }
+            plans = others;
+            plans.push(plan);
+        }
+        plans
+    }
+
+    /// Whether any of these pipelines is one of its own.
+    pub(crate) fn shares_file(&self, pipelines: &BTreeMap<String, u64>) -> bool {
+        pipelines.keys().any(|name| self.pipelines.contains_key(name))
+    }
+
+    /// The names of its components.
+    pub(crate) fn components(&self) -> BTreeSet<ComponentId> {
+        self.graph.nodes.iter().map(|node| node.id.clone()).collect()
+    }
+
+    /// Builds all of it, and starts it if nothing went wrong.
+    ///
+    /// # Errors
+    /// A component can't be built; nothing of the unit runs then.
+    pub(crate) async fn start(self, environment: &Environment) -> anyhow::Result<Unit> {
+        let mut built = Vec::new();
+        for part in self.graph.parts() {
+            let ready = build(&part, environment).await?;
+            built.push((part, ready));
+        }
+        let (stop, stopped) = watch::channel(false);
+        let parts = built
+            .into_iter()
+            .map(|(graph, ready)| {
+                let (status, graph) = (Status::default(), Arc::new(graph));
+                let run = run_part(graph, environment.clone(), ready, stopped.clone(), status.clone());
+                (status, tokio::spawn(run))
+            })
+            .collect();
+        Ok(Unit { plan: self, stop, parts })
+    }
+}
+
+/// A unit that runs.
+pub(crate) struct Unit {
+    /// What it is made of.
+    pub(crate) plan: Plan,
+    stop: watch::Sender<bool>,
+    parts: Vec<(Status, JoinHandle<Outcome>)>,
+}
+
+impl Unit {
+    /// What is known of its parts.
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = &Status> {
+        self.parts.iter().map(|(status, _)| status)
+    }
+
+    /// Waits until all its inputs have ended.
+    pub(crate) async fn finished(&mut self) {
+        join_all(self.parts.iter_mut().map(|(_, part)| part)).await;
+    }
+
+    /// Stops its sources, lets what is under way be delivered, and keeps the rest in a last checkpoint. Returns whether
+    /// that was done within the deadline: otherwise it is cut off, and goes on from the checkpoint before.
+    pub(crate) async fn stop(self, deadline: Duration) -> bool {
+        let _ = self.stop.send(true);
+        let mut tasks: Vec<_> = self.parts.into_iter().map(|(_, task)| task).collect();
+        let done = tokio::time::timeout(deadline, join_all(&mut tasks)).await.is_ok();
+        for task in &tasks {
+            task.abort();
+        }
+        // An aborted task is gone only when it has been waited for: its sockets and files with it.
+        join_all(&mut tasks.iter_mut().filter(|task| !task.is_finished())).await;
+        done
+    }
+}

@@ -1,0 +1,9 @@
+//! The daemon from outside: the built binary, real files, real signals.
+
+mod support;
+
+mod crash;
+mod examples;
+mod once;
+mod reload;
+mod validate;

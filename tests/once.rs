@@ -1,0 +1,59 @@
+//! One-shots: `--once` reads its input to the end, delivers everything, and leaves.
+
+use std::fs::File;
+use std::process::Stdio;
+
+use crate::support::{Place, Running, run};
+
+const COUNT_LINES: &str = r#"
+[sources.lines]
+type = "stdin"
+
+[sinks.out]
+type = "console"
+inputs = ["lines"]
+encoding.codec = "text"
+"#;
+
+#[test]
+fn stdin_is_read_to_its_end() {
+    let place = Place::new();
+    place.write("pipelines/copy.toml", COUNT_LINES);
+    let text: String = (0..10_000).map(|number| format!("line {number}\n")).collect();
+    let input = place.write("input", &text);
+    for round in 0..2 {
+        let said = run(place.logd().args(["run", "--once"]).stdin(Stdio::from(File::open(&input).expect("there"))));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(said.out == text, "round {round}: {} lines of 10,000\n{}", said.out.lines().count(), said.err);
+    }
+}
+
+#[test]
+fn a_source_without_end_is_refused() {
+    let place = Place::new();
+    place.write(
+        "pipelines/endless.toml",
+        "[sources.x]\ntype = \"generator\"\n[sinks.y]\ntype = \"blackhole\"\ninputs = [\"x\"]\n",
+    );
+    let said = run(place.logd().args(["run", "--once"]));
+    assert_eq!(said.code, Some(78), "{}", said.err);
+    assert!(said.err.contains("has no end"), "{}", said.err);
+}
+
+#[test]
+fn the_data_folder_belongs_to_one_daemon() {
+    let place = Place::new();
+    place.write(
+        "pipelines/idle.toml",
+        "[sources.x]\ntype = \"generator\"\nrate = 1\n[sinks.y]\ntype = \"blackhole\"\ninputs = [\"x\"]\n",
+    );
+    let daemon = ["run", "--telemetry-address", "127.0.0.1:0"];
+    let mut first = Running::start(place.logd().args(daemon));
+    first.wait_for("checkpoint", |_| place.path("data/lock").exists());
+    let said = run(place.logd().args(daemon));
+    assert_eq!(said.code, Some(69), "{}", said.err);
+    assert!(said.err.contains("pid") && said.err.contains("--data-dir"), "{}", said.err);
+    first.signal("TERM");
+    let (status, _, err) = first.end();
+    assert!(status.success(), "{err}");
+}

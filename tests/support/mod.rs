@@ -1,0 +1,171 @@
+//! Starts the binary in a folder of its own, waits for conditions with a deadline, and reads what it left.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up on it. A loaded machine is slow, not wrong.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A temporary folder in which logd runs.
+pub struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file in it.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("the folder can be made");
+        fs::write(&path, text).expect("the file can be written");
+        path
+    }
+
+    /// Reads a file in it; empty where there is none.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// The logd of this build, to be run here, with its state here.
+    pub fn logd(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_logd"));
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env_remove("LOGD_CONFIG").env_remove("LOGD_DATA_DIR").env_remove("LOGD_LOG");
+        command
+    }
+}
+
+/// What a command has said and how it has ended.
+pub struct Said {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// On stdout.
+    pub out: String,
+    /// On stderr.
+    pub err: String,
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Said {
+    let output = command.output().expect("the command runs");
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A logd that runs.
+pub struct Running {
+    child: Child,
+    out: Arc<Mutex<String>>,
+    err: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("logd starts");
+        let (out, err) = (Arc::default(), Arc::default());
+        let readers = vec![
+            collect(child.stdout.take().expect("piped"), &out),
+            collect(child.stderr.take().expect("piped"), &err),
+        ];
+        Self { child, out, err, readers }
+    }
+
+    /// What it has printed so far.
+    pub fn out(&self) -> String {
+        self.out.lock().expect("no reader panics").clone()
+    }
+
+    /// What it has logged so far.
+    pub fn err(&self) -> String {
+        self.err.lock().expect("no reader panics").clone()
+    }
+
+    /// Waits until `condition` holds; fails with what logd has said.
+    pub fn wait_for(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
+        let mut left = DEADLINE;
+        const STEP: Duration = Duration::from_millis(10);
+        while !condition(self) {
+            let ended = self.child.try_wait().expect("it can be asked");
+            assert!(ended.is_none(), "ended with {ended:?} before {what}:\n{}{}", self.out(), self.err());
+            left = left.checked_sub(STEP).unwrap_or_else(|| panic!("no {what}:\n{}{}", self.out(), self.err()));
+            std::thread::sleep(STEP);
+        }
+    }
+
+    /// Sends a signal: `TERM`, `HUP`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        assert!(status.expect("kill runs").success(), "the signal could not be sent");
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> (ExitStatus, String, String) {
+        let status = self.child.wait().expect("it can be waited for");
+        for reader in self.readers.drain(..) {
+            reader.join().expect("no reader panics");
+        }
+        (status, self.out(), self.err())
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("it can be asked").is_none()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that fails leaves nothing behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collect(stream: impl std::io::Read + Send + 'static, into: &Arc<Mutex<String>>) -> JoinHandle<()> {
+    let into = Arc::clone(into);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut text = into.lock().expect("no reader panics");
+            text.push_str(&line);
+            text.push('\n');
+        }
+    })
+}
+
+/// All files below a folder, by their paths in it.
+pub fn files(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("readable").path()) {
+        if entry.is_dir() {
+            found.extend(files(&entry).into_iter().map(|(path, text)| {
+                (Path::new(entry.file_name().expect("a name")).join(path), text)
+            }));
+        } else {
+            let text = String::from_utf8_lossy(&fs::read(&entry).expect("readable")).into_owned();
+            found.push((PathBuf::from(entry.file_name().expect("a name")), text));
+        }
+    }
+    found.sort();
+    found
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use proptest::test_runner::{RngAlgorithm, TestRng};
-use proptest::prelude::RngCore;
+use proptest::prelude::Rng;
 
 use crate::support::{Place, Running, files, run};
 

@@ -49,7 +49,8 @@ fn the_data_folder_belongs_to_one_daemon() {
     );
     let daemon = ["run", "--telemetry-address", "127.0.0.1:0"];
     let mut first = Running::start(place.logd().args(daemon));
-    first.wait_for("checkpoint", |_| place.path("data/lock").exists());
+    let lock = place.path("data/lock");
+    first.wait_for("lock", |_| std::fs::read(&lock).is_ok_and(|pid| pid.ends_with(b"\n")));
     let said = run(place.logd().args(daemon));
     assert_eq!(said.code, Some(69), "{}", said.err);
     assert!(said.err.contains("pid") && said.err.contains("--data-dir"), "{}", said.err);

@@ -4,6 +4,8 @@
 //! commit stands, whole. State is kept under the component's name and the state's key, so that an epoch writes what
 //! changed and nothing else.
 
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,12 +61,20 @@ impl Store {
     /// The file can't be opened, is damaged, or is of another version.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let database = Database::builder()
-            .set_cache_size(CACHE)
-            .create(path)
-            .with_context(|| format!("the checkpoints in {shown} can't be opened"))?;
+        if !path.exists() {
+            // Made beside its place and moved there when it is whole: a crash leaves no half store behind.
+            let new = path.with_extension("new");
+            let made = remove_if_there(&new).map_err(Into::into).and_then(|()| Self::at(&new).map(drop));
+            made.and_then(|()| Ok(fs::rename(&new, path)?))
+                .with_context(|| format!("the checkpoints in {shown} can't be made"))?;
+        }
+        Self::at(path).with_context(|| format!("the checkpoints in {shown} can't be opened"))
+    }
+
+    fn at(path: &Path) -> anyhow::Result<Self> {
+        let database = Database::builder().set_cache_size(CACHE).create(path)?;
         let store = Self { database: Arc::new(database) };
-        store.check_format().with_context(|| format!("the checkpoints in {shown} can't be used"))?;
+        store.check_format()?;
         Ok(store)
     }
 
@@ -151,6 +161,13 @@ impl Store {
     }
 }
 
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +197,15 @@ mod tests {
         store.forget(&[ComponentId::new("p", "a")]).expect("forgotten");
         assert!(store.load(&ComponentId::new("p", "a")).expect("read").states.is_empty());
         assert_eq!(store.load(&ComponentId::new("p", "ab")).expect("read").states.len(), 1);
+    }
+
+    #[test]
+    fn a_crash_while_it_was_made_is_no_harm() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("checkpoints.redb");
+        std::fs::write(path.with_extension("new"), [0; 4096]).expect("written");
+        Store::open(&path).expect("made anew");
+        assert!(!path.with_extension("new").exists());
     }
 
     #[test]

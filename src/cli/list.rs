@@ -6,6 +6,7 @@ use logd_sdk::component::Kind;
 use super::Exit;
 use super::settings::print;
 use crate::catalogue;
+use crate::telemetry::names::reference;
 
 /// List the component types, with one line each
 #[derive(Args, Debug)]
@@ -17,6 +18,10 @@ pub(super) struct List {
     /// As a Markdown table
     #[arg(long)]
     markdown: bool,
+
+    /// The metrics instead, as a Markdown table
+    #[arg(long, conflicts_with = "kind")]
+    metrics: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -28,6 +33,9 @@ enum Only {
 
 impl List {
     pub(super) fn execute(self) -> Exit {
+        if self.metrics {
+            return print(&reference());
+        }
         let only = self.kind.map(|kind| match kind {
             Only::Sources => Kind::Source,
             Only::Transforms => Kind::Transform,

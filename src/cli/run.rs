@@ -53,16 +53,19 @@ impl Run {
             show(&compiled.diagnostics);
             return Exit::Configuration;
         }
-        if let Err(error) = start_logging(self.log_format, &self.log_level) {
-            say(&format!("logd: {error:#}\n"));
-            return Exit::Usage;
-        }
+        let throttle = match start_logging(self.log_format, &self.log_level) {
+            Ok(throttle) => throttle,
+            Err(error) => {
+                say(&format!("logd: {error:#}\n"));
+                return Exit::Usage;
+            }
+        };
         let threads = daemon::threads(&settings);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
         let paths = self.configuration.paths(&settings);
         // With --once nobody looks, unless an address is asked for: it may stand beside a daemon.
         let serve = !self.once || self.telemetry_address.is_some();
-        let options = Options { settings, paths, once: self.once, serve };
+        let options = Options { settings, paths, once: self.once, serve, throttle };
         let ended = runtime.map_err(Into::into).and_then(|runtime| {
             let ended = runtime.block_on(daemon::run(options, compiled));
             // A thread may hang in a write that nobody takes; the process does not wait for it.

@@ -40,8 +40,6 @@ pub(crate) struct Job<'j> {
 pub(crate) struct PipelineFile {
     /// The pipeline's name.
     pub(crate) id: String,
-    /// The file.
-    pub(crate) path: PathBuf,
     /// Changes when the text does.
     pub(crate) fingerprint: u64,
     /// Whether it and all that it refers to are free of errors, so that its components are in the graph.
@@ -90,7 +88,6 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
         .iter()
         .map(|pipeline| PipelineFile {
             id: pipeline.id.clone(),
-            path: pipeline.origin.file().path().to_owned(),
             fingerprint: fingerprint(pipeline.origin.file().text()),
             accepted: !refused.contains(pipeline.id.as_str()),
         })

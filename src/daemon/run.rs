@@ -1,20 +1,23 @@
 //! `logd run`: from settings to a daemon that has stopped.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use logd_sdk::Clock;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::data_dir::DataDir;
-use super::reload::{reload, report};
-use super::unit::{Plan, Unit};
+use super::reload::Fleet;
+use super::unit::Unit;
 use super::watch::Watch;
-use crate::checkpoint::Store;
+use crate::admin::{self, Reason, Watched};
+use crate::checkpoint::{Epoch, Store};
 use crate::config::compile::{Compiled, Job, compile};
 use crate::config::daemon::DaemonSettings;
+use crate::telemetry::{Metrics, Throttle, upkeep};
 use crate::topology::{Environment, Status};
 
 /// What is to be run, and how.
@@ -27,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) once: bool,
     /// Whether metrics and health are served.
     pub(crate) serve: bool,
+    /// Keeps the log from being flooded.
+    pub(crate) throttle: Throttle,
 }
 
 /// How the daemon has ended.
@@ -38,54 +43,52 @@ pub(crate) enum Ended {
     CutShort,
 }
 
-/// The parts that run now, for whoever wants to look.
-pub(crate) type Parts = Arc<Mutex<Vec<Status>>>;
-
 /// Runs until the input ends, or the daemon is told to stop.
 ///
 /// # Errors
 /// The data folder is in use, or something can't be opened or built.
 pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<Ended> {
-    let Options { settings, paths, once, serve } = options;
-    let parts = Parts::default();
+    let Options { settings, paths, once, serve, throttle } = options;
     let data_dir = DataDir::take(&data_path(&settings, &compiled, once))?;
+    let metrics = Metrics::install()?;
+    tokio::spawn(upkeep(metrics.clone(), throttle.clone()));
+    let parts = Parts::default();
+    if serve {
+        let listener = admin::bind(settings.telemetry.address.socket())?;
+        tokio::spawn(admin::serve(listener, metrics, parts.clone(), std::future::pending()));
+    }
     let environment = environment(&settings, &data_dir, once)?;
-    let resumed = once && environment.store.last_epoch()? > crate::checkpoint::Epoch(0);
-    if resumed {
+    if once && environment.store.last_epoch()? > Epoch(0) {
         tracing::info!("An earlier run of this was interrupted; going on where it stopped.");
     }
-    report(&compiled);
-    let mut units = Vec::new();
-    for plan in Plan::divide(&compiled.graph, &compiled.files) {
-        units.push(plan.start(&environment).await?);
-    }
-    show(&parts, &units);
+    let mut fleet = Fleet::start(&compiled, environment.clone()).await?;
+    parts.show(&fleet);
 
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = Signals::new()?;
     if once {
         tokio::select! {
-            () = finished(&mut units) => {
-                drop(units);
+            () = finished(fleet.units()) => {
+                parts.check();
+                drop((fleet, environment));
                 let store = data_dir.path().join(CHECKPOINTS);
-                drop(environment);
                 // The same command starts from the beginning again.
                 std::fs::remove_file(&store).with_context(|| format!("{} can't be removed", store.display()))?;
                 return Ok(Ended::Done);
             }
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = signals.stop() => {}
         }
     } else {
-        follow(&mut units, &paths, &environment, &parts, &mut interrupt, &mut terminate).await?;
+        follow(&mut fleet, &paths, &environment, &parts, &mut signals).await?;
     }
     tracing::info!(within = %settings.limits.shutdown_timeout, "Stopping: sources first, then what is under way.");
-    let stopping = stop(units, settings.limits.shutdown_timeout.into());
-    tokio::select! {
-        () = stopping => Ok(Ended::Done),
-        _ = interrupt.recv() => Ok(Ended::CutShort),
-        _ = terminate.recv() => Ok(Ended::CutShort),
-    }
+    let units = std::mem::take(fleet.units());
+    let ended = tokio::select! {
+        () = stop(units, settings.limits.shutdown_timeout.into()) => Ended::Done,
+        () = signals.stop() => Ended::CutShort,
+    };
+    parts.check();
+    throttle.report();
+    Ok(ended)
 }
 
 const CHECKPOINTS: &str = "checkpoints.redb";
@@ -127,36 +130,86 @@ fn edge_capacity(settings: &DaemonSettings) -> u32 {
 
 /// Follows edits and signals until it is time to stop.
 async fn follow(
-    units: &mut Vec<Unit>,
+    fleet: &mut Fleet,
     paths: &[PathBuf],
     environment: &Environment,
     parts: &Parts,
-    interrupt: &mut tokio::signal::unix::Signal,
-    terminate: &mut tokio::signal::unix::Signal,
+    signals: &mut Signals,
 ) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut watch = Watch::new(paths);
     loop {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
+            () = signals.stop() => return Ok(()),
             _ = hangup.recv() => {}
             () = watch.changed() => {}
         }
-        let compiled = compile(Job {
-            paths,
-            environment: &|name| std::env::var(name).ok(),
-            conditions: environment.conditions.as_ref(),
-            once: false,
+        let (paths, conditions) = (paths.to_vec(), Arc::clone(&environment.conditions));
+        let compiled = tokio::task::spawn_blocking(move || {
+            let environment = |name: &str| std::env::var(name).ok();
+            compile(Job { paths: &paths, environment: &environment, conditions: conditions.as_ref(), once: false })
         });
-        reload(units, compiled, environment).await;
-        show(parts, units);
+        fleet.reload(&compiled.await.context("the pipelines can't be read")?).await;
+        parts.show(fleet);
     }
 }
 
-fn show(parts: &Parts, units: &[Unit]) {
-    let statuses = units.iter().flat_map(Unit::statuses).cloned().collect();
-    *parts.lock().unwrap_or_else(PoisonError::into_inner) = statuses;
+/// The signals by which a daemon is told to stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The parts that run now, for whoever asks over HTTP.
+#[derive(Clone, Default)]
+struct Parts(Arc<Mutex<Vec<Status>>>);
+
+impl Parts {
+    fn show(&self, fleet: &Fleet) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fleet.statuses();
+    }
+
+    /// Says so if events have vanished without a word: never, unless logd has a bug.
+    fn check(&self) {
+        for account in self.now().iter().flat_map(Status::accounts) {
+            let (component, unaccounted) = (account.component(), account.tally().unaccounted());
+            if unaccounted != 0 {
+                tracing::error!(%component, unaccounted, "Events are unaccounted for; please report this.");
+            }
+        }
+    }
+
+    fn now(&self) -> Vec<Status> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Watched for Parts {
+    fn refresh(&self) {
+        for account in self.now().iter().flat_map(Status::accounts) {
+            account.tally();
+        }
+    }
+
+    fn unready(&self) -> Vec<Reason> {
+        let reason = |status: &Status| {
+            Some(Reason { pipeline: status.pipelines().to_owned(), component: None, reason: status.failure()? })
+        };
+        self.now().iter().filter_map(reason).collect()
+    }
 }
 
 async fn finished(units: &mut [Unit]) {

@@ -28,11 +28,9 @@ impl Plan {
         let mut plans: Vec<Self> = Vec::new();
         let fingerprint = |id: &str| files.iter().find(|file| file.id == id).map_or(0, |file| file.fingerprint);
         for part in graph.parts() {
-            let names: BTreeSet<&str> = part.nodes.iter().map(|node| node.id.pipeline()).collect();
-            let mut plan = Self {
-                pipelines: names.into_iter().map(|name| (name.to_owned(), fingerprint(name))).collect(),
-                graph: part,
-            };
+            let names = part.pipelines();
+            let pipelines = names.iter().map(|name| ((*name).to_owned(), fingerprint(name))).collect();
+            let mut plan = Self { pipelines, graph: part };
             // Parts without an edge between them may still share a file.
             let (same, others): (Vec<_>, Vec<_>) = plans.into_iter().partition(|other| other.shares_file(&plan.pipelines));
             for other in same {
@@ -69,7 +67,7 @@ impl Plan {
         let parts = built
             .into_iter()
             .map(|(graph, ready)| {
-                let (status, graph) = (Status::default(), Arc::new(graph));
+                let (status, graph) = (Status::new(&graph.pipelines().join(", ")), Arc::new(graph));
                 let run = run_part(graph, environment.clone(), ready, stopped.clone(), status.clone());
                 (status, tokio::spawn(run))
             })

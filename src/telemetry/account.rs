@@ -3,6 +3,7 @@
 //! received = forwarded + absorbed + dead + late + discarded + in flight. Each term is counted where it happens and none
 //! is worked out from the others, so that the sum can be wrong, and `logd_unaccounted_events` would show it.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,7 +17,6 @@ use metrics::{Counter, Gauge, Histogram};
 #[derive(Debug)]
 pub(crate) struct Account {
     component: ComponentId,
-    kind: Kind,
     clock: Clock,
     meters: Meters,
     counts: Counts,
@@ -30,6 +30,8 @@ pub(crate) struct Account {
     unaccounted: Gauge,
     utilization: Gauge,
     latency: Histogram,
+    /// Only components that wait for event time have it.
+    watermark_lag: OnceLock<Gauge>,
 }
 
 /// What was counted since the component was started.
@@ -104,8 +106,8 @@ impl Account {
             utilization: meters.gauge("logd_utilization", &[]),
             latency: meters.histogram("logd_component_latency_seconds", &[]),
             counts: Counts::default(),
+            watermark_lag: OnceLock::new(),
             component,
-            kind,
             clock,
             meters,
         }
@@ -114,11 +116,6 @@ impl Account {
     /// Whose account it is.
     pub(crate) fn component(&self) -> &ComponentId {
         &self.component
-    }
-
-    /// What kind of component that is.
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
     }
 
     /// The component's own meters.
@@ -216,6 +213,15 @@ impl Account {
     /// The share of the time, 0 to 1, in which the component had work.
     pub(crate) fn utilization(&self, share: f64) {
         self.utilization.set(share);
+    }
+
+    /// How far event time is behind the clock, for a component that waits for it.
+    pub(crate) fn watermark(&self, watermark: Time) {
+        if watermark > Time::MIN && watermark < Time::MAX {
+            self.watermark_lag.get_or_init(|| self.meters.gauge("logd_watermark_lag_seconds", &[])).set(
+                self.now().since(watermark).as_secs_f64(),
+            );
+        }
     }
 
     /// The counts, which also brings the gauges that follow from them up to date.

@@ -12,7 +12,7 @@ mod process;
 mod recorder;
 mod throttle;
 
-pub(crate) use account::{Account, Tally};
+pub(crate) use account::Account;
 pub(crate) use edges::EdgeMeters;
 pub(crate) use log::{LogFormat, start_logging};
 pub(crate) use recorder::Metrics;

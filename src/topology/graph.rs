@@ -72,6 +72,12 @@ impl Graph {
         roots.into_iter().map(|root| self.only(|place| part[place] == root)).collect()
     }
 
+    /// The pipelines that its components are of.
+    pub(crate) fn pipelines(&self) -> Vec<&str> {
+        let names: BTreeSet<&str> = self.nodes.iter().map(|node| node.id.pipeline()).collect();
+        names.into_iter().collect()
+    }
+
     /// Adds the components of another graph, which no edge joins to these.
     pub(crate) fn join(&mut self, other: Self) {
         let moved = self.nodes.len();

@@ -134,6 +134,7 @@ impl KeyedNode {
         let active = activity.active();
         let before = self.watermarks.as_ref().map_or(Time::MIN, Watermarks::emitted);
         let watermark = self.watermarks.as_mut().map_or(Time::MIN, |watermarks| watermarks.advance(active));
+        self.links.account.watermark(watermark);
         if taken.is_none() && watermark == before {
             return Ok(());
         }

@@ -13,7 +13,7 @@ mod source_node;
 mod transform_node;
 mod watermarks;
 
-pub(crate) use build::{Built, Environment, build};
+pub(crate) use build::{Environment, build};
 pub(crate) use edge::Room;
 pub(crate) use graph::{Graph, Input, Node};
 pub(crate) use inlet::{Arrival, Inlet};

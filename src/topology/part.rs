@@ -22,8 +22,11 @@ use crate::checkpoint::Outcome;
 use crate::telemetry::Account;
 
 /// What others may know of a part while it runs.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Status(Arc<Mutex<State>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
+    pipelines: Arc<str>,
+    state: Arc<Mutex<State>>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -33,13 +36,23 @@ struct State {
 }
 
 impl Status {
+    /// Of a part that has components of these pipelines, and does not run yet.
+    pub(crate) fn new(pipelines: &str) -> Self {
+        Self { pipelines: pipelines.into(), state: Arc::default() }
+    }
+
+    /// The pipelines that it has components of, with commas between.
+    pub(crate) fn pipelines(&self) -> &str {
+        &self.pipelines
+    }
+
     fn update(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Why the part does not run, if it does not.
     pub(crate) fn failure(&self) -> Option<String> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match &state.failure {
             None if !state.ready => Some("starting".to_owned()),
             failure => failure.clone(),
@@ -48,7 +61,7 @@ impl Status {
 
     /// The accounts of its components.
     pub(crate) fn accounts(&self) -> Vec<Arc<Account>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).accounts.clone()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).accounts.clone()
     }
 }
 

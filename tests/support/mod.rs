@@ -11,39 +11,34 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up on it. A loaded machine is slow, not wrong.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A temporary folder in which logd runs.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
     /// An empty one.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
     /// A path in it.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file in it.
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("the folder can be made");
         fs::write(&path, text).expect("the file can be written");
         path
     }
 
-    /// Reads a file in it; empty where there is none.
-    pub fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_default()
-    }
-
     /// The logd of this build, to be run here, with its state here.
-    pub fn logd(&self) -> Command {
+    pub(crate) fn logd(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_logd"));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_remove("LOGD_CONFIG").env_remove("LOGD_DATA_DIR").env_remove("LOGD_LOG");
@@ -52,17 +47,17 @@ impl Place {
 }
 
 /// What a command has said and how it has ended.
-pub struct Said {
+pub(crate) struct Said {
     /// Its exit code.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// On stdout.
-    pub out: String,
+    pub(crate) out: String,
     /// On stderr.
-    pub err: String,
+    pub(crate) err: String,
 }
 
 /// Runs a command to its end.
-pub fn run(command: &mut Command) -> Said {
+pub(crate) fn run(command: &mut Command) -> Said {
     let output = command.output().expect("the command runs");
     Said {
         code: output.status.code(),
@@ -72,7 +67,7 @@ pub fn run(command: &mut Command) -> Said {
 }
 
 /// A logd that runs.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     out: Arc<Mutex<String>>,
     err: Arc<Mutex<String>>,
@@ -81,7 +76,7 @@ pub struct Running {
 
 impl Running {
     /// Starts it.
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("logd starts");
         let (out, err) = (Arc::default(), Arc::default());
         let readers = vec![
@@ -92,17 +87,17 @@ impl Running {
     }
 
     /// What it has printed so far.
-    pub fn out(&self) -> String {
+    pub(crate) fn out(&self) -> String {
         self.out.lock().expect("no reader panics").clone()
     }
 
     /// What it has logged so far.
-    pub fn err(&self) -> String {
+    pub(crate) fn err(&self) -> String {
         self.err.lock().expect("no reader panics").clone()
     }
 
     /// Waits until `condition` holds; fails with what logd has said.
-    pub fn wait_for(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
+    pub(crate) fn wait_for(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
         let mut left = DEADLINE;
         const STEP: Duration = Duration::from_millis(10);
         while !condition(self) {
@@ -114,13 +109,13 @@ impl Running {
     }
 
     /// Sends a signal: `TERM`, `HUP`, `KILL`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(status.expect("kill runs").success(), "the signal could not be sent");
     }
 
     /// Waits for its end.
-    pub fn end(mut self) -> (ExitStatus, String, String) {
+    pub(crate) fn end(mut self) -> (ExitStatus, String, String) {
         let status = self.child.wait().expect("it can be waited for");
         for reader in self.readers.drain(..) {
             reader.join().expect("no reader panics");
@@ -129,7 +124,7 @@ impl Running {
     }
 
     /// Whether it still runs.
-    pub fn runs(&mut self) -> bool {
+    pub(crate) fn runs(&mut self) -> bool {
         self.child.try_wait().expect("it can be asked").is_none()
     }
 }
@@ -154,7 +149,7 @@ fn collect(stream: impl std::io::Read + Send + 'static, into: &Arc<Mutex<String>
 }
 
 /// All files below a folder, by their paths in it.
-pub fn files(folder: &Path) -> Vec<(PathBuf, String)> {
+pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("readable").path()) {
         if entry.is_dir() {

@@ -82,9 +82,10 @@ mod tests {
 
     #[test]
     fn rejects_what_is_no_condition() {
-        assert_eq!(check(&COMPONENT, "condition = '.a'"), [
-            "condition: a condition must be true or false, and this is any"
-        ]);
+        assert_eq!(
+            check(&COMPONENT, "condition = '.a'"),
+            ["condition: a condition must be true or false, and this is any"]
+        );
         assert!(plan(&COMPONENT, "").expect_err("no condition").contains("missing field `condition`"));
     }
 

@@ -8,7 +8,8 @@ use logd_sdk::meters::Meters;
 use logd_sdk::report::Report;
 use logd_sdk::transform::Transform;
 use logd_sdk::{
-    Batch, Block, Body, Check, Clock, Columns, Component, ComponentId, Context, Outputs, Partition, Plan, Port, Row, Time,
+    Batch, Block, Body, Check, Clock, Columns, Component, ComponentId, Context, Outputs, Partition, Plan, Port, Row,
+    Time,
 };
 use toml::de::DeTable;
 use vrl::path::OwnedValuePath;

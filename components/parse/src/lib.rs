@@ -15,8 +15,6 @@ mod program;
 mod remap;
 mod route;
 mod settings;
-#[cfg(test)]
-mod speed;
 
 use std::sync::Arc;
 

@@ -128,16 +128,17 @@ mod tests {
 
     #[test]
     fn rejects_bad_names_and_conditions() {
-        let faults = check(
-            &COMPONENT,
-            "route.dead = 'true'\nroute._unmatched = 'true'\nroute.'a.b' = 'true'\nroute.x = '.a ='",
+        let faults =
+            check(&COMPONENT, "route.dead = 'true'\nroute._unmatched = 'true'\nroute.'a.b' = 'true'\nroute.x = '.a ='");
+        assert_eq!(
+            faults,
+            [
+                "route._unmatched: `_unmatched` is the name of a port that logd makes",
+                "route.a.b: `a.b` can't name a route",
+                "route.dead: `dead` is the name of a port that logd makes",
+                "route.x: syntax error",
+            ]
         );
-        assert_eq!(faults, [
-            "route._unmatched: `_unmatched` is the name of a port that logd makes",
-            "route.a.b: `a.b` can't name a route",
-            "route.dead: `dead` is the name of a port that logd makes",
-            "route.x: syntax error",
-        ]);
         assert_eq!(check(&COMPONENT, "route = {}"), ["route: there is no route"]);
     }
 

@@ -50,6 +50,9 @@ struct Entry {
 impl Memo {
     /// The answer for the fields that `key` stands for: the known one, or what `find` says.
     pub(super) fn answer(&mut self, key: &[u8], find: impl FnOnce() -> Answer) -> Answer {
+        if key.len() > MAX_KEY {
+            return find();
+        }
         let hash = xxh3_64(key);
         let keys = &self.keys;
         let same = |entry: &Entry| {
@@ -66,9 +69,7 @@ impl Memo {
             self.forget();
         }
         // At most 4096 keys of 256 bytes: a megabyte.
-        if let (Ok(start), Ok(length), true) =
-            (u32::try_from(self.keys.len()), u32::try_from(key.len()), key.len() <= MAX_KEY)
-        {
+        if let (Ok(start), Ok(length)) = (u32::try_from(self.keys.len()), u32::try_from(key.len())) {
             self.keys.extend_from_slice(key);
             self.answers.insert_unique(hash, Entry { hash, start, length, answer }, |entry| entry.hash);
         }
@@ -98,6 +99,13 @@ impl Memo {
         self.answers.clear();
         self.keys.clear();
     }
+}
+
+/// Begins a key that several fields make, or one that is no text. A lone text is its own key; such a one begins with a
+/// byte that no text has.
+pub(super) fn begin(key: &mut Vec<u8>) {
+    key.clear();
+    key.push(0xff);
 }
 
 /// Appends a field to a key, so that different values never make the same one; `false` if it is too large to be kept,
@@ -146,6 +154,8 @@ mod tests {
         for left in fields {
             for right in fields {
                 let mut key = Vec::new();
+                begin(&mut key);
+                assert!(str::from_utf8(&key).is_err());
                 assert!(append(left, &mut key) && append(right, &mut key));
                 keys.push(key);
             }

@@ -93,9 +93,15 @@ impl VrlCondition {
                 }
                 self.ask(runtime, &mut view, &mut budget)
             };
-            key.clear();
-            let known = remember && columns.iter().all(|column| memo::append(field(row, column), key));
-            take(if known { memo.answer(key, ask) } else { ask() });
+            take(match columns[..] {
+                _ if !remember => ask(),
+                [column] if let Field::Text(text) = field(row, &column) => memo.answer(text.as_bytes(), ask),
+                _ => {
+                    memo::begin(key);
+                    let whole = columns.iter().all(|column| memo::append(field(row, column), key));
+                    if whole { memo.answer(key, ask) } else { ask() }
+                }
+            });
         }
     }
 

@@ -45,12 +45,14 @@ impl ParseSettings {
         let zone = self.zone()?;
         let numbers = self.numbers.unwrap_or(true);
         let open = |source: &str, numbers: bool| {
-            let format = Open::new(source, zone).map_err(|error| (KeyPath::from("format"), Fault::new(error.to_string())));
-            Ok(Reader::Open { format: format?, numbers })
+            let format =
+                Open::new(source, zone).map_err(|error| (KeyPath::from("format"), Fault::new(error.to_string())));
+            Ok(Reader::Open { format: Box::new(format?), numbers })
         };
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         let access = |combined: bool| {
-            let format = Access::new(combined).map_err(|error| (KeyPath::from("format"), Fault::new(error.to_string())));
+            let format =
+                Access::new(combined).map_err(|error| (KeyPath::from("format"), Fault::new(error.to_string())));
             Ok(Reader::Flat { format: Box::new(format?), names: names(Access::fields(combined)) })
         };
         match self.format {
@@ -97,7 +99,8 @@ impl ParseSettings {
     }
 
     fn pattern_text(&self, example: &str) -> Result<&str, (KeyPath, Fault)> {
-        let missing = || (KeyPath::default(), Fault::new("there is no `pattern`").help(format!("write one like '{example}'")));
+        let missing =
+            || (KeyPath::default(), Fault::new("there is no `pattern`").help(format!("write one like '{example}'")));
         self.pattern.as_deref().ok_or_else(missing)
     }
 

@@ -49,7 +49,14 @@ impl Columnar {
     }
 
     /// Reads one line into its slots.
-    fn read(&self, reader: &Reader, bytes: &[u8], base: u32, slots: &mut [Slot], copied: &mut String) -> Result<(), Reason> {
+    fn read(
+        &self,
+        reader: &Reader,
+        bytes: &[u8],
+        base: u32,
+        slots: &mut [Slot],
+        copied: &mut String,
+    ) -> Result<(), Reason> {
         match (&self.json, reader) {
             (Some(json), _) => json.read(bytes, base, slots, copied).map_err(|error| invalid_json(&error)),
             (None, Reader::Flat { format, .. }) => {
@@ -67,7 +74,7 @@ impl Columnar {
 
 impl Parse {
     /// Reads the lines, or documents, of the batch into columns.
-    pub(super) fn into_columns(&self, plan: &Columnar, mut batch: Batch, out: &mut Outputs) {
+    pub(super) fn fill_columns(&self, plan: &Columnar, mut batch: Batch, out: &mut Outputs) {
         let width = plan.columns.len();
         let blocks: Vec<Bytes> = batch.blocks().iter().map(|block| block.bytes.clone()).collect();
         let mut slots = vec![Slot::Missing; batch.len() * width];
@@ -83,26 +90,27 @@ impl Parse {
             } else {
                 Err(timed_out())
             };
-            let time = match (&self.stamp, plan.time) {
-                (Some((path, stamp)), Some(column)) => {
-                    read.and_then(|()| slot_time(stamp, path, &slots[column], block, &copied).map(Some))
+            if let Err(reason) = read {
+                slots.fill(Slot::Missing);
+                // If it is kept, it is a line whose only field is its message.
+                if let Some(message) = plan.message {
+                    put_line(&mut slots[message], bytes, row.start, &mut copied);
                 }
-                _ => read.map(|()| None),
-            };
-            match time {
-                Ok(time) => {
-                    row.time = time.unwrap_or(row.time);
-                    row.body = if plan.json.is_some() { Body::Json } else { Body::Columns };
-                }
-                Err(reason) => {
-                    slots.fill(Slot::Missing);
-                    // A kept line is a line, whose only field is its message; a document stays what it was.
-                    if let (OnError::Keep, Body::Line, Some(message)) = (self.on_error, &row.body, plan.message) {
-                        put_line(&mut slots[message], bytes, row.start, &mut copied);
+                failures.add(place, reason);
+                continue;
+            }
+            if let (Some((path, stamp)), Some(column)) = (&self.stamp, plan.time) {
+                match slot_time(stamp, path, &slots[column], block, &copied) {
+                    Ok(time) => row.time = time,
+                    Err(reason) => {
+                        failures.add(place, reason);
+                        if self.on_error != OnError::Keep {
+                            continue;
+                        }
                     }
-                    failures.add(place, reason);
                 }
             }
+            row.body = if plan.json.is_some() { Body::Json } else { Body::Columns };
         }
         batch.set_columns(Arc::clone(&plan.columns), slots, copied);
         failures.settle(self.on_error, self.stamp.is_some(), &mut batch, out);
@@ -111,7 +119,13 @@ impl Parse {
 }
 
 /// Reads a line that may not be UTF-8; what is not is replaced (U+FFFD).
-fn read_flat(format: &dyn Flat, bytes: &[u8], base: u32, slots: &mut [Slot], copied: &mut String) -> Result<(), Reason> {
+fn read_flat(
+    format: &dyn Flat,
+    bytes: &[u8],
+    base: u32,
+    slots: &mut [Slot],
+    copied: &mut String,
+) -> Result<(), Reason> {
     if let Ok(text) = str::from_utf8(bytes) {
         return format.read(&mut Line { text, base, slots, copied });
     }
@@ -138,7 +152,8 @@ fn put_line(slot: &mut Slot, bytes: &[u8], base: u32, copied: &mut String) {
 
 /// The moment that a slot says.
 fn slot_time(stamp: &Stamp, path: &OwnedValuePath, slot: &Slot, block: &[u8], copied: &str) -> Result<Time, Reason> {
-    let part = |text: &[u8], start: u32, end: u32| stamp.text(text.get(start as usize..end as usize).unwrap_or_default());
+    let part =
+        |text: &[u8], start: u32, end: u32| stamp.text(text.get(start as usize..end as usize).unwrap_or_default());
     let time = match slot {
         Slot::Time(time) => Ok(*time),
         Slot::Block { start, end } => part(block, *start, *end),

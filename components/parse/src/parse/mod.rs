@@ -52,7 +52,7 @@ enum Reader {
     /// Each event has fields of its own.
     Open {
         /// What reads it.
-        format: Open,
+        format: Box<Open>,
         /// Whether texts that spell a number become one.
         numbers: bool,
     },
@@ -61,8 +61,8 @@ enum Reader {
 impl Transform for Parse {
     fn apply(&self, batch: Batch, out: &mut Outputs) {
         match &self.columnar {
-            Some(plan) if batch.rows().iter().all(|row| self.is_text(&row.body)) => self.into_columns(plan, batch, out),
-            _ => self.into_values(batch, out),
+            Some(plan) if batch.rows().iter().all(|row| self.is_text(&row.body)) => self.fill_columns(plan, batch, out),
+            _ => self.make_values(batch, out),
         }
     }
 }
@@ -89,5 +89,3 @@ fn timed_out() -> Reason {
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) use format::access::tests::compare_access;

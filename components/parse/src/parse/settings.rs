@@ -96,7 +96,8 @@ pub(super) enum OnError {
     Dead,
     /// They end here.
     Drop,
-    /// They go on as they are. Where a time is looked for, theirs is the greatest so far.
+    /// They go on with what could be read of them. Where a time is looked for and not found, theirs is the greatest
+    /// so far.
     Keep,
 }
 
@@ -185,7 +186,9 @@ impl ParseSettings {
 
     /// Reports a time that is looked for in a field that the format does not make.
     fn check_time_field(&self, reader: &Reader, check: &mut Check<'_>) {
-        let (Some(timestamp), Reader::Flat { names, .. }, None) = (&self.timestamp, reader, &self.field) else { return };
+        let (Some(timestamp), Reader::Flat { names, .. }, None) = (&self.timestamp, reader, &self.field) else {
+            return;
+        };
         let field = timestamp.field.as_ref().map_or("timestamp", |field| field.as_str().trim_start_matches('.'));
         if !self.format.knows_time() && !names.iter().any(|name| name == field.trim_matches('"')) {
             let message = format!("`{field}` is none of the fields that are read");

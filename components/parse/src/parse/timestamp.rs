@@ -83,8 +83,8 @@ impl Stamp {
         let exact = match self.layout {
             Layout::Auto => number.checked_abs().and_then(|size| match size {
                 0..100_000_000_000 => number.checked_mul(1_000_000),
-                0..100_000_000_000_000 => number.checked_mul(1000),
-                0..100_000_000_000_000_000 => Some(number),
+                100_000_000_000..100_000_000_000_000 => number.checked_mul(1000),
+                100_000_000_000_000..100_000_000_000_000_000 => Some(number),
                 _ => Some(number / 1000),
             }),
             #[allow(clippy::cast_possible_truncation)]
@@ -158,8 +158,31 @@ impl Stamp {
 /// The layout of an access log: `17/May/2015:10:05:03 +0000`.
 pub(super) fn apache_time(text: &[u8]) -> Option<Time> {
     const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let [d1, d2, b'/', m1, m2, m3, b'/', year @ .., b':', h1, h2, b':', n1, n2, b':', s1, s2, b' ', sign, z1, z2, z3, z4] =
-        text
+    let [
+        d1,
+        d2,
+        b'/',
+        m1,
+        m2,
+        m3,
+        b'/',
+        year @ ..,
+        b':',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+        b' ',
+        sign,
+        z1,
+        z2,
+        z3,
+        z4,
+    ] = text
     else {
         return None;
     };
@@ -167,8 +190,8 @@ pub(super) fn apache_time(text: &[u8]) -> Option<Time> {
     let (tens, ones) = (b'0' + u8::try_from(month / 10).ok()?, b'0' + u8::try_from(month % 10).ok()?);
     let [y1, y2, y3, y4] = year.try_into().ok()?;
     Time::parse_rfc3339(&[
-        y1, y2, y3, y4, b'-', tens, ones, b'-', *d1, *d2, b'T', *h1, *h2, b':', *n1, *n2, b':', *s1, *s2, *sign, *z1, *z2,
-        b':', *z3, *z4,
+        y1, y2, y3, y4, b'-', tens, ones, b'-', *d1, *d2, b'T', *h1, *h2, b':', *n1, *n2, b':', *s1, *s2, *sign, *z1,
+        *z2, b':', *z3, *z4,
     ])
 }
 
@@ -240,14 +263,22 @@ mod tests {
         assert_eq!(read(None, zone, "2015-05-17T10:05:03Z"), Ok("2015-05-17T10:05:03.000Z".to_owned()));
         assert_eq!(read(None, zone, "1446249499"), Ok("2015-10-30T23:58:19.000Z".to_owned()));
         assert_eq!(read(Some("%F %T"), zone, "2015-10-25 02:30:00"), Ok("2015-10-25T00:30:00.000Z".to_owned()));
-        assert!(read(Some("%F %T"), zone, "2015-03-29 02:30:00").is_err_and(|why| why.contains("skipped by the clocks")));
+        assert!(
+            read(Some("%F %T"), zone, "2015-03-29 02:30:00").is_err_and(|why| why.contains("skipped by the clocks"))
+        );
         assert_eq!(read(Some("%s"), zone, "1446249499"), Ok("2015-10-30T23:58:19.000Z".to_owned()));
     }
 
     #[test]
     fn reads_what_the_user_describes() {
-        assert_eq!(read(Some("%d.%m.%Y %H:%M"), Tz::UTC, "17.05.2015 10:05"), Ok("2015-05-17T10:05:00.000Z".to_owned()));
-        assert_eq!(read(Some("%a, %d %b %Y %T %z"), Tz::UTC, "Sun, 17 May 2015 10:05:03 +0200"), Ok("2015-05-17T08:05:03.000Z".to_owned()));
+        assert_eq!(
+            read(Some("%d.%m.%Y %H:%M"), Tz::UTC, "17.05.2015 10:05"),
+            Ok("2015-05-17T10:05:00.000Z".to_owned())
+        );
+        assert_eq!(
+            read(Some("%a, %d %b %Y %T %z"), Tz::UTC, "Sun, 17 May 2015 10:05:03 +0200"),
+            Ok("2015-05-17T08:05:03.000Z".to_owned())
+        );
         assert_eq!(read(Some("unix_ms"), Tz::UTC, "1000"), Ok("1970-01-01T00:00:01.000Z".to_owned()));
         let unix = Stamp::new(Layout::new(Some("unix")).expect("a format"), Tz::UTC);
         assert_eq!(unix.integer(1_446_249_499_322), Ok(Time::from_micros(1_446_249_499_322_000_000)));

@@ -12,32 +12,36 @@ use vrl::value::{ObjectMap, Value};
 use super::failures::Failures;
 use super::format::open::{slot_value, type_numbers};
 use super::format::{Line, Reason};
+use super::settings::OnError;
 use super::{Parse, Reader, invalid_json, missing_time, timed_out};
 use crate::program::{BATCH, Budget};
 
 impl Parse {
     /// Makes a value of every event of the batch.
-    pub(super) fn into_values(&self, mut batch: Batch, out: &mut Outputs) {
+    pub(super) fn make_values(&self, mut batch: Batch, out: &mut Outputs) {
         let mut failures = Failures::default();
         let mut budget = Budget::new(BATCH);
         for place in 0..batch.len() {
             let read = if budget.begin() { self.read(&batch, place) } else { Err(timed_out()) };
-            let body = match read.and_then(|value| Ok((self.time(&value)?, value))) {
-                Ok((time, value)) => {
+            let time = read.as_ref().map_or(Ok(None), |value| self.time(value));
+            let (read, failure) = match (read, time) {
+                (Err(reason), _) => (None, Some(reason)),
+                // What could be read of a kept event stays.
+                (Ok(value), Err(reason)) => ((self.on_error == OnError::Keep).then_some(value), Some(reason)),
+                (Ok(value), Ok(time)) => {
                     let row = &mut batch.rows_mut()[place];
                     row.time = time.unwrap_or(row.time);
-                    value
-                }
-                Err(reason) => {
-                    failures.add(place, reason);
-                    // The columns are about to be cleared, and it may consist of them.
-                    if !matches!(batch.rows()[place].body, Body::Columns) {
-                        continue;
-                    }
-                    batch.value(place)
+                    (Some(value), None)
                 }
             };
-            batch.rows_mut()[place].body = Body::Value(Arc::new(body));
+            if let Some(reason) = failure {
+                failures.add(place, reason);
+            }
+            // The columns are about to be cleared, and an event that could not be read may consist of them.
+            let unread = || matches!(batch.rows()[place].body, Body::Columns).then(|| batch.value(place));
+            if let Some(value) = read.or_else(unread) {
+                batch.rows_mut()[place].body = Body::Value(Arc::new(value));
+            }
         }
         failures.settle(self.on_error, self.stamp.is_some(), &mut batch, out);
         batch.clear_columns();
@@ -102,7 +106,9 @@ impl Reader {
                 let (mut slots, mut copied) = (vec![Slot::Missing; names.len()], String::new());
                 format.read(&mut Line { text, base: 0, slots: &mut slots, copied: &mut copied })?;
                 let fields = names.iter().zip(&slots);
-                Ok(fields.filter_map(|(name, slot)| Some((name.as_str().into(), slot_value(slot, text, &copied)?))).collect())
+                Ok(fields
+                    .filter_map(|(name, slot)| Some((name.as_str().into(), slot_value(slot, text, &copied)?)))
+                    .collect())
             }
         }
     }

@@ -75,7 +75,10 @@ pub(crate) fn one_line(text: &str) -> String {
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let error = lines().find_map(|line| line.strip_prefix("error: "));
     let line = error.or_else(|| lines().next()).unwrap_or_default();
-    line.strip_prefix("function compilation error: ").and_then(|line| line.split_once("] ")).map_or(line, |it| it.1).to_owned()
+    line.strip_prefix("function compilation error: ")
+        .and_then(|line| line.split_once("] "))
+        .map_or(line, |it| it.1)
+        .to_owned()
 }
 
 /// A span of VRL's within the source, at least one character wide; `None` where VRL names no place.

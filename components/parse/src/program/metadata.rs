@@ -20,7 +20,8 @@ const TIME: &str = "time";
 
 /// Their types, for the compiler.
 pub(super) fn kind() -> Kind {
-    let fields = [(ID, Kind::bytes()), (PARTITION, Kind::bytes()), (POSITION, Kind::integer()), (TIME, Kind::timestamp())];
+    let fields =
+        [(ID, Kind::bytes()), (PARTITION, Kind::bytes()), (POSITION, Kind::integer()), (TIME, Kind::timestamp())];
     Kind::object(Collection::from(BTreeMap::from(fields.map(|(name, kind)| (name.into(), kind)))))
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod metadata;
 mod view;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use logd_sdk::condition::Reads;
 use logd_sdk::settings::Fault;
@@ -100,7 +101,12 @@ impl Program {
         if !budget.begin() {
             return End::TimedOut;
         }
-        let result = runtime.resolve_with_control(target, &self.program, &self.timezone, budget);
+        let run = AssertUnwindSafe(|| runtime.resolve_with_control(target, &self.program, &self.timezone, budget));
+        // Some functions panic at hostile input, such as `"x" * .n` at a number that no memory has room for.
+        let Ok(result) = catch_unwind(run) else {
+            *runtime = self::runtime();
+            return End::Failure("a function of the program panicked".to_owned());
+        };
         if !runtime.is_empty() {
             runtime.clear();
         }

@@ -19,7 +19,7 @@ fn run(source: &str) -> (End, Value) {
     let program = change(source).expect("compiles");
     let value = Value::Object(ObjectMap::from([("n".into(), Value::Integer(3))]));
     let mut target = TargetValue { value, metadata: Value::Object(ObjectMap::new()), secrets: Secrets::default() };
-    let mut budget = Budget::new(std::time::Duration::from_millis(100));
+    let mut budget = Budget::new(BATCH);
     (program.run(&mut runtime(), &mut target, &mut budget), target.value)
 }
 
@@ -85,6 +85,7 @@ fn ends_as_it_must() {
     assert_eq!(run("abort \"no\"").0, End::Abort("no".to_owned()));
     assert_eq!(run("abort").0, End::Abort("aborted".to_owned()));
     assert!(matches!(run("to_int!(\"x\")").0, End::Failure(why) if why.contains("to_int")));
+    assert!(matches!(run("\"xx\" * 9223372036854775807").0, End::Failure(why) if why.contains("panicked")));
 }
 
 #[test]

@@ -112,7 +112,8 @@ impl TransformSettings for RemapSettings {
             let line = |fault: &logd_sdk::settings::Fault| {
                 let start = fault.within.as_ref().map_or(0, |within| within.start);
                 let before = source.get(..start).unwrap_or_default();
-                let (line, column) = (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
+                let (line, column) =
+                    (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
                 format!("{name}:{line}:{column}: {}", fault.message)
             };
             anyhow::anyhow!(faults.iter().map(line).collect::<Vec<_>>().join("\n"))

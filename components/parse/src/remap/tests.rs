@@ -41,10 +41,7 @@ fn a_program_in_a_file() {
     };
     assert!(building(&context(&[])).expect_err("no file").contains("can't be read"));
     std::fs::write(&file, ".a = 1\n.b = nope()\n").expect("written");
-    assert_eq!(
-        building(&context(&[])),
-        Err(format!("{}:2:6: call to undefined function", file.display()))
-    );
+    assert_eq!(building(&context(&[])), Err(format!("{}:2:6: call to undefined function", file.display())));
     std::fs::write(&file, ".a = 1").expect("written");
     assert_eq!(sent(&remap(&settings, &["{}"]), Port::MAIN), [r#"{"a":1}"#]);
 }
@@ -101,8 +98,15 @@ fn an_array_makes_several_events() {
         r#"{"list":[{"a":5},{"a":6}]}"#,
     ];
     let out = remap(&splitting, &documents);
-    let events =
-        [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"message":"three"}"#, r#"{"a":4}"#, r#"{"message":"text"}"#, r#"{"a":5}"#, r#"{"a":6}"#];
+    let events = [
+        r#"{"a":1}"#,
+        r#"{"a":2}"#,
+        r#"{"message":"three"}"#,
+        r#"{"a":4}"#,
+        r#"{"message":"text"}"#,
+        r#"{"a":5}"#,
+        r#"{"a":6}"#,
+    ];
     assert_eq!(sent(&out, Port::MAIN), events);
     assert_eq!(out.made, 3);
     assert_eq!(out.discarded, [(Discard::Intended, "aborted", 1), (Discard::Intended, "emptied", 1)]);
@@ -158,9 +162,10 @@ fn what_takes_too_long_is_dead_and_the_rest_goes_on() {
 fn hostile_input_is_bounded() {
     let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(10_000_000));
     let deep = format!(r#"{{"a":"{}{}"}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    let settings = format!("{}drop_on_error = true\nreroute_dropped = true", program(
-        "if match(string!(.a), r'^(x+x+)+$') { .a = \"large\" } else { .a = parse_json!(.a) }",
-    ));
+    let settings = format!(
+        "{}drop_on_error = true\nreroute_dropped = true",
+        program("if match(string!(.a), r'^(x+x+)+$') { .a = \"large\" } else { .a = parse_json!(.a) }",)
+    );
     let out = remap(&settings, &[&large, &deep]);
     assert_eq!(sent(&out, Port::MAIN), [r#"{"a":"large"}"#]);
     assert!(out.dead[0].1[0].contains("unable to parse json"), "{:?}", out.dead[0].1);

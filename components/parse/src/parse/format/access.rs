@@ -13,7 +13,18 @@ use crate::parse::timestamp::apache_time;
 
 /// The fields, as `parse_apache_log` names them; the common format has all but the last two. `message` is the request.
 pub(in crate::parse) const FIELDS: [&str; 12] = [
-    "host", "identity", "user", "timestamp", "message", "method", "path", "protocol", "status", "size", "referrer", "agent",
+    "host",
+    "identity",
+    "user",
+    "timestamp",
+    "message",
+    "method",
+    "path",
+    "protocol",
+    "status",
+    "size",
+    "referrer",
+    "agent",
 ];
 const HOST: usize = 0;
 const TIMESTAMP: usize = 3;
@@ -53,7 +64,13 @@ impl Access {
             plain.then_some(())?;
             put(line, field, word);
         }
-        let time = until(rest.strip_prefix('[').map(|inner| { rest = inner; &mut rest })?, b']')?;
+        let time = until(
+            rest.strip_prefix('[').map(|inner| {
+                rest = inner;
+                &mut rest
+            })?,
+            b']',
+        )?;
         line.put_time(TIMESTAMP, apache_time(time.as_bytes())?);
         rest = rest.strip_prefix(" \"")?;
         let request = until(&mut rest, b'"')?;
@@ -147,16 +164,8 @@ fn put_all(line: &mut Line<'_>, fields: &ObjectMap) {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    pub(crate) fn compare_access(log: &str) {
-        let mut n = 0;
-        for text in log.lines() {
-            let (here, by_vrl) = read(true, text);
-            if here.is_some() { n += 1; assert_eq!(here, by_vrl, "{text}"); }
-        }
-        println!("{n} of {} plain", log.lines().count());
-    }
     use crate::parse::format::open::slot_value;
 
     /// The fields of a line as both ways read them: (here, by VRL).
@@ -190,7 +199,8 @@ pub(crate) mod tests {
 
     #[test]
     fn odd_lines_are_never_read_otherwise() {
-        let line = r#"10.0.0.1 - bob [17/May/2015:10:05:03 +0200] "GET /a?b=c HTTP/1.1" 200 12 "http://x/" "Agent 1.0""#;
+        let line =
+            r#"10.0.0.1 - bob [17/May/2015:10:05:03 +0200] "GET /a?b=c HTTP/1.1" 200 12 "http://x/" "Agent 1.0""#;
         assert!(read(true, line).0.is_some());
         let (clf, _) = line.split_once(" \"http").expect("a referrer");
         assert_eq!(read(false, clf).0, read(false, clf).1);

@@ -22,7 +22,8 @@ impl Csv {
 
     /// The header's line is a record whose cells are the columns' names.
     fn check_header<'c>(&self, mut cells: impl Iterator<Item = &'c str>) -> Result<(), Reason> {
-        let is_header = self.header && self.columns.iter().all(|name| cells.next() == Some(name)) && cells.next().is_none();
+        let is_header =
+            self.header && self.columns.iter().all(|name| cells.next() == Some(name)) && cells.next().is_none();
         if is_header { Err(Reason::new(HEADER, "the names of the columns")) } else { Ok(()) }
     }
 

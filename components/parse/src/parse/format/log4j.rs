@@ -12,7 +12,6 @@
 //!
 //! Lines that follow the first, such as a stack trace, are a field of their own.
 
-
 use super::{Flat, Line, Reason};
 use crate::parse::timestamp::{Layout, Stamp};
 
@@ -138,7 +137,8 @@ fn level_of(word: &str) -> Option<&str> {
 
 /// Whether a logger may have this name; not every word with a colon behind it is one.
 fn is_class(name: &str) -> bool {
-    let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'-' | b'[' | b']' | b'/');
+    let part =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'-' | b'[' | b']' | b'/');
     !name.is_empty() && name.bytes().all(part)
 }
 
@@ -153,7 +153,8 @@ mod tests {
         let mut slots = vec![Slot::Missing; 6];
         let mut line = Line { text, base: 0, slots: &mut slots, copied: &mut String::new() };
         Log4j::new(chrono_tz::UTC).read(&mut line)?;
-        let show = |slot: &Slot| slot_value(slot, text, "").map_or("-".to_owned(), |value| value.to_string_lossy().into());
+        let show =
+            |slot: &Slot| slot_value(slot, text, "").map_or("-".to_owned(), |value| value.to_string_lossy().into());
         Ok(std::array::from_fn(|field| show(&slots[field])))
     }
 
@@ -161,7 +162,13 @@ mod tests {
     fn reads_a_real_brokers_log() {
         for text in include_str!("../../../tests/data/kafka_server.log").replace("  (", " (").lines() {
             let [timestamp, level, thread, class, message, _] = read(text).expect(text);
-            assert_eq!(format!("[{}] {level} {message} ({class})", timestamp.replace('T', " ").replace('.', ",").replace('Z', "")), text);
+            assert_eq!(
+                format!(
+                    "[{}] {level} {message} ({class})",
+                    timestamp.replace('T', " ").replace('.', ",").replace('Z', "")
+                ),
+                text
+            );
             assert_eq!(thread, "-");
         }
     }
@@ -170,11 +177,17 @@ mod tests {
     fn reads_the_common_layouts() {
         let at = "2015-10-17T15:37:56.547Z";
         for (text, fields) in [
-            ("2015-10-17 15:37:56,547 INFO [main] org.a.B: Created it: now", ["INFO", "main", "org.a.B", "Created it: now"]),
+            (
+                "2015-10-17 15:37:56,547 INFO [main] org.a.B: Created it: now",
+                ["INFO", "main", "org.a.B", "Created it: now"],
+            ),
             ("2015-10-17 15:37:56,547 [main] WARN  org.a.B - Not - good", ["WARN", "main", "org.a.B", "Not - good"]),
             ("2015-10-17 15:37:56,547 ERROR org.a.B$C - x", ["ERROR", "-", "org.a.B$C", "x"]),
             ("2015-10-17 15:37:56,547 - INFO  [main:Q@117] - Starting", ["INFO", "main:Q@117", "-", "Starting"]),
-            ("2015-10-17 15:37:56,547 [myid:1] - INFO  [main:Q@117] - Starting", ["INFO", "main:Q@117", "-", "Starting"]),
+            (
+                "2015-10-17 15:37:56,547 [myid:1] - INFO  [main:Q@117] - Starting",
+                ["INFO", "main:Q@117", "-", "Starting"],
+            ),
             (
                 "2015-10-17T15:37:56.547  INFO 12345 --- [  main] o.s.App          : Started App",
                 ["INFO", "main", "o.s.App", "Started App"],

@@ -131,8 +131,23 @@ mod tests {
         ] {
             assert_eq!(number(text).map(|slot| format!("{slot:?}")).as_deref(), Some(expected), "{text}");
         }
-        for text in ["", "-", "007", "-01", "+1", ".5", "1.", "1e", "1e999", "0x1", "1 ", "9223372036854775808", "NaN", "inf", "1.2.3"]
-        {
+        for text in [
+            "",
+            "-",
+            "007",
+            "-01",
+            "+1",
+            ".5",
+            "1.",
+            "1e",
+            "1e999",
+            "0x1",
+            "1 ",
+            "9223372036854775808",
+            "NaN",
+            "inf",
+            "1.2.3",
+        ] {
             assert!(number(text).is_none(), "{text}");
         }
     }

@@ -3,6 +3,7 @@
 mod support;
 
 mod crash;
+mod demo;
 mod examples;
 mod once;
 mod reload;

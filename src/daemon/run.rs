@@ -50,11 +50,12 @@ pub(crate) enum Ended {
 pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<Ended> {
     let Options { settings, paths, once, serve, throttle } = options;
     let data_dir = DataDir::take(&data_path(&settings, &compiled, once))?;
-    let metrics = Metrics::install()?;
-    tokio::spawn(upkeep(metrics.clone(), throttle.clone()));
     let parts = Parts::default();
     if serve {
+        // Without anybody to read them, metrics are not kept.
         let listener = admin::bind(settings.telemetry.address.socket())?;
+        let metrics = Metrics::install()?;
+        tokio::spawn(upkeep(metrics.clone(), throttle.clone()));
         tokio::spawn(admin::serve(listener, metrics, parts.clone(), std::future::pending()));
     }
     let environment = environment(&settings, &data_dir, once)?;

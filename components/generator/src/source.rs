@@ -146,7 +146,7 @@ impl GeneratorSource {
     /// Says that there is the partition, or with [`Time::MAX`] that it has ended.
     fn notice(&self, greatest: Time) -> Next {
         let block = Block::new(Bytes::new(), Arc::clone(&self.partition));
-        Next::Batch(Batch::notice(Block { greatest, ..block }))
+        Next::Batch(Batch::notice(block.reaching(greatest)))
     }
 
     /// Writes the labels, once.

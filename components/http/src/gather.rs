@@ -14,70 +14,39 @@ use crate::decode::{PIECE_BYTES, PIECE_EVENTS, Piece};
 /// A piece of up to this many bytes is copied.
 const SMALL: usize = 16 * 1024;
 
-/// Pieces that are to become one batch.
+/// Pieces that are to become one batch: small ones, or one large one.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    bytes: Joined,
-    rows: Vec<Row>,
-    slots: Vec<Slot>,
-    text: String,
-}
-
-#[derive(Debug)]
-enum Joined {
-    /// Copies of small pieces.
-    Small(Vec<u8>),
-    /// One large piece.
-    Large(Bytes),
-}
-
-impl Default for Joined {
-    fn default() -> Self {
-        Self::Small(Vec::new())
-    }
+    pieces: Vec<Piece>,
+    bytes: usize,
+    events: usize,
 }
 
 impl Gathered {
     /// Adds a piece, or gives it back when there is no room for it beside the others.
     pub(crate) fn add(&mut self, piece: Piece) -> Result<(), Piece> {
-        if self.rows.is_empty() && piece.bytes.len() > SMALL {
-            let Piece { bytes, rows, slots, text } = piece;
-            *self = Self { bytes: Joined::Large(bytes), rows, slots, text };
-            return Ok(());
+        let (bytes, events) = (self.bytes + piece.bytes.len(), self.events + piece.rows.len());
+        let is_large = |piece: &Piece| piece.bytes.len() > SMALL;
+        let fits = || !is_large(&piece) && bytes <= PIECE_BYTES && events <= PIECE_EVENTS;
+        if !self.pieces.first().is_none_or(|first| !is_large(first) && fits()) {
+            return Err(piece);
         }
-        match &mut self.bytes {
-            Joined::Small(bytes)
-                if piece.bytes.len() <= SMALL
-                    && bytes.len() + piece.bytes.len() <= PIECE_BYTES
-                    && self.rows.len() + piece.rows.len() <= PIECE_EVENTS =>
-            {
-                // Both are far below 4 GiB.
-                let (base, text) = (bytes.len() as u32, self.text.len() as u32);
-                bytes.extend_from_slice(&piece.bytes);
-                self.text.push_str(&piece.text);
-                let moved = |row: Row| Row { start: row.start + base, end: row.end + base, ..row };
-                self.rows.extend(piece.rows.into_iter().map(moved));
-                self.slots.extend(piece.slots.into_iter().map(|slot| match slot {
-                    Slot::Block { start, end } => Slot::Block { start: start + base, end: end + base },
-                    Slot::Text { start, end } => Slot::Text { start: start + text, end: end + text },
-                    slot => slot,
-                }));
-                Ok(())
-            }
-            _ => Err(piece),
-        }
+        self.pieces.push(piece);
+        (self.bytes, self.events) = (bytes, events);
+        Ok(())
     }
 
     /// The batch, if there is anything in it. Its events happened at `now`, and stand at `sequence` and on, which is
     /// moved behind them.
     pub(crate) fn into_batch(
-        self,
+        mut self,
         partition: &Arc<Partition>,
         columns: &Arc<Columns>,
         now: Time,
         sequence: &mut u64,
     ) -> Option<Batch> {
-        let Self { bytes, mut rows, slots, text } = self;
+        let alone = self.pieces.pop_if(|last| last.bytes.len() > SMALL);
+        let Piece { bytes, mut rows, slots, text } = alone.unwrap_or_else(|| self.join());
         if rows.is_empty() {
             return None;
         }
@@ -85,16 +54,33 @@ impl Gathered {
             (row.position, row.time) = (*sequence, now);
             *sequence += 1;
         }
-        let bytes = match bytes {
-            Joined::Small(bytes) => Bytes::from(bytes),
-            Joined::Large(bytes) => bytes,
-        };
         let mut batch = Batch::new(Block::new(bytes, Arc::clone(partition)), rows);
         if !columns.is_empty() {
             batch.set_columns(Arc::clone(columns), slots, text);
         }
         batch.note_times();
         Some(batch)
+    }
+
+    /// One piece of all of them.
+    fn join(self) -> Piece {
+        let mut bytes = Vec::with_capacity(self.bytes);
+        let mut joined = Piece { rows: Vec::with_capacity(self.events), ..Piece::default() };
+        for piece in self.pieces {
+            // Both are far below 4 GiB.
+            let (base, text) = (bytes.len() as u32, joined.text.len() as u32);
+            bytes.extend_from_slice(&piece.bytes);
+            joined.text.push_str(&piece.text);
+            let moved = |row: Row| Row { start: row.start + base, end: row.end + base, ..row };
+            joined.rows.extend(piece.rows.into_iter().map(moved));
+            joined.slots.extend(piece.slots.into_iter().map(|slot| match slot {
+                Slot::Block { start, end } => Slot::Block { start: start + base, end: end + base },
+                Slot::Text { start, end } => Slot::Text { start: start + text, end: end + text },
+                slot => slot,
+            }));
+        }
+        joined.bytes = Bytes::from(bytes);
+        joined
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use logd_sdk::Context;
-use logd_sdk::http::{self, Answer, Auth, Handler, Method, Parts, Refusal, Request, StatusCode};
+use logd_sdk::http::{Answer, Auth, Handler, Method, Parts, Refusal, Request, StatusCode};
 use metrics::Counter;
 
 use crate::decode::Decoder;
@@ -80,7 +80,7 @@ impl Handler for Reception {
 
     async fn answer(&self, request: Request) -> Answer {
         let answer = match self.receive(request.body).await {
-            Ok(()) => http::text(StatusCode::OK, ""),
+            Ok(()) => Answer::default(),
             Err(refusal) => refusal.into(),
         };
         self.answers.count(answer.status());

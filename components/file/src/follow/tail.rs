@@ -140,7 +140,7 @@ impl Tail {
     pub(crate) fn end(&mut self) -> Batch {
         self.ended = true;
         let block = Block::new(Bytes::new(), Arc::clone(&self.partition));
-        Batch::notice(Block { greatest: Time::MAX, ..block })
+        Batch::notice(block.reaching(Time::MAX))
     }
 
     /// Goes to the end: what there is now is not wanted, nor is the rest of a line that is being written.

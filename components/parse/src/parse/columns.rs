@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use logd_sdk::event::{JsonReader, MESSAGE};
-use logd_sdk::{Batch, Body, Columns, Outputs, Slot, Time};
+use logd_sdk::{Batch, Block, Body, Columns, Outputs, Slot, Time};
 use vrl::path::OwnedValuePath;
 
 use super::failures::Failures;
@@ -52,13 +51,17 @@ impl Columnar {
     fn read(
         &self,
         reader: &Reader,
-        bytes: &[u8],
+        (bytes, text): (&[u8], Option<&str>),
         base: u32,
         slots: &mut [Slot],
         copied: &mut String,
     ) -> Result<(), Reason> {
         match (&self.json, reader) {
-            (Some(json), _) => json.read(bytes, base, slots, copied).map_err(|error| invalid_json(&error)),
+            (Some(json), _) => match text {
+                Some(text) => json.read_text(text, base, slots, copied),
+                None => json.read(bytes, base, slots, copied),
+            }
+            .map_err(|error| invalid_json(&error)),
             (None, Reader::Flat { format, .. }) => {
                 read_flat(format.as_ref(), bytes, base, &mut slots[..self.fields], copied)?;
                 match self.message {
@@ -76,7 +79,8 @@ impl Parse {
     /// Reads the lines, or documents, of the batch into columns.
     pub(super) fn fill_columns(&self, plan: &Columnar, mut batch: Batch, out: &mut Outputs) {
         let width = plan.columns.len();
-        let blocks: Vec<Bytes> = batch.blocks().iter().map(|block| block.bytes.clone()).collect();
+        // Whether a block is text is looked at before it is copied, so that the batch's own block knows it too.
+        let blocks: Vec<Block> = batch.blocks().iter().inspect(|block| drop(block.text(0..0))).cloned().collect();
         let mut slots = vec![Slot::Missing; batch.len() * width];
         let mut copied = String::new();
         let mut failures = Failures::default();
@@ -84,9 +88,9 @@ impl Parse {
         for (place, row) in batch.rows_mut().iter_mut().enumerate() {
             let slots = &mut slots[place * width..(place + 1) * width];
             let block = &blocks[row.block as usize];
-            let bytes = block.get(row.range()).unwrap_or_default();
+            let bytes = block.bytes.get(row.range()).unwrap_or_default();
             let read = if plan.json.is_some() || budget.begin() {
-                plan.read(&self.reader, bytes, row.start, slots, &mut copied)
+                plan.read(&self.reader, (bytes, block.text(row.range())), row.start, slots, &mut copied)
             } else {
                 Err(timed_out())
             };
@@ -100,7 +104,7 @@ impl Parse {
                 continue;
             }
             if let (Some((path, stamp)), Some(column)) = (&self.stamp, plan.time) {
-                match slot_time(stamp, path, &slots[column], block, &copied) {
+                match slot_time(stamp, path, &slots[column], &block.bytes, &copied) {
                     Ok(time) => row.time = time,
                     Err(reason) => {
                         failures.add(place, reason);

@@ -48,6 +48,8 @@ pub(crate) struct Program {
     pub(crate) uses_metadata: bool,
     /// Whether it sets the event's time.
     pub(crate) sets_time: bool,
+    /// Whether it has a closure, and so a loop, which may nest values as deep as it likes.
+    pub(crate) loops: bool,
     /// What it reads.
     pub(crate) reads: Reads,
     /// The type of its result.
@@ -88,6 +90,7 @@ impl Program {
             pure: pure && !uses_metadata,
             uses_metadata,
             sets_time: metadata::sets_time(info),
+            loops: source.contains("->"),
             reads: reads(info, source),
             kind: compiled.program.final_type_info().result.kind().clone(),
             warnings: compiled.warnings.iter().map(|warning| fault::fault(warning, source)).collect(),
@@ -116,6 +119,16 @@ impl Program {
             Err(Terminate::Error(error)) => End::Failure(one_line(&error.to_string())),
             Err(Terminate::Interrupted) => End::TimedOut,
         }
+    }
+}
+
+/// Whether a value nests deeper than `levels`. Whoever writes it, or drops it, recurses.
+pub(crate) fn is_deeper(value: &Value, levels: usize) -> bool {
+    let deeper = |inner: &Value| levels == 0 || is_deeper(inner, levels - 1);
+    match value {
+        Value::Object(members) => members.values().any(deeper),
+        Value::Array(elements) => elements.iter().any(deeper),
+        _ => false,
     }
 }
 

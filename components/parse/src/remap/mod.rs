@@ -16,6 +16,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::program::{self, Budget, End, Program, metadata};
 pub(crate) use settings::RemapSettings;
 
+/// How deep an event may nest: as deep as JSON that is read.
+const MAX_DEPTH: usize = 128;
+
 /// The running transform.
 pub(crate) struct Remap {
     program: Program,
@@ -86,7 +89,11 @@ impl Remap {
             let mut value = batch.value(row);
             let mut metadata = if self.program.uses_metadata { metadata::of(batch, row) } else { Value::Null };
             let mut target = TargetValueRef { value: &mut value, metadata: &mut metadata, secrets: &mut secrets };
-            let (fate, kind, reason) = match self.program.run(&mut runtime, &mut target, &mut budget) {
+            let mut end = self.program.run(&mut runtime, &mut target, &mut budget);
+            if self.program.loops && matches!(end, End::Result(_)) && program::is_deeper(&value, MAX_DEPTH) {
+                end = End::Failure(format!("the event is nested deeper than {MAX_DEPTH} levels"));
+            }
+            let (fate, kind, reason) = match end {
                 End::Result(_) => {
                     if let (true, Some(time)) = (self.program.sets_time, metadata::time(&metadata)) {
                         batch.rows_mut()[row].time = time;

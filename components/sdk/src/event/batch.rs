@@ -111,6 +111,7 @@ impl Batch {
 
     /// A field by its row and the place of its column.
     #[must_use]
+    #[inline]
     pub fn field(&self, row: usize, column: usize) -> Field<'_> {
         match &self.slots[row * self.columns.len() + column] {
             Slot::Missing => Field::Missing,
@@ -122,9 +123,8 @@ impl Batch {
             Slot::Value(value) => Field::Value(value),
             Slot::Text { start, end } => Field::Text(self.text.get(*start as usize..*end as usize).unwrap_or_default()),
             Slot::Block { start, end } => {
-                let bytes = &self.blocks[self.rows[row].block as usize].bytes;
-                let text = bytes.get(*start as usize..*end as usize).unwrap_or_default();
-                Field::Text(str::from_utf8(text).unwrap_or_default())
+                let block = &self.blocks[self.rows[row].block as usize];
+                Field::Text(block.text(*start as usize..*end as usize).unwrap_or_default())
             }
         }
     }
@@ -292,7 +292,7 @@ impl Batch {
                 }
                 (row.start, row.end) = (start, row.end - row.start + start);
             }
-            block.bytes = Bytes::from(bytes);
+            block.replace(Bytes::from(bytes));
         }
     }
 

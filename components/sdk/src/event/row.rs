@@ -1,9 +1,10 @@
 //! A row (one event), the block of bytes that it stands in, and the partition that the block came from.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use vrl::value::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -51,13 +52,39 @@ pub struct Block {
     /// The greatest event time that this batch has from the partition, of the rows that a filter took away too:
     /// watermarks follow it. [`Time::MIN`] where it has none, [`Time::MAX`] when the partition has ended.
     pub greatest: Time,
+    /// The bytes as text, if all of them are: looked at once, and not for every field that is read.
+    text: OnceLock<Option<ByteString>>,
 }
 
 impl Block {
     /// A block that has said nothing of time yet.
     #[must_use]
     pub fn new(bytes: Bytes, partition: Arc<Partition>) -> Self {
-        Self { bytes, partition, greatest: Time::MIN }
+        Self { bytes, partition, greatest: Time::MIN, text: OnceLock::new() }
+    }
+
+    /// The same block, of a partition that is as far as `greatest`.
+    #[must_use]
+    pub fn reaching(self, greatest: Time) -> Self {
+        Self { greatest, ..self }
+    }
+
+    /// The text at this range, if it is UTF-8.
+    #[must_use]
+    #[inline]
+    pub fn text(&self, range: Range<usize>) -> Option<&str> {
+        let whole = self.text.get_or_init(|| ByteString::try_from(self.bytes.clone()).ok());
+        match whole {
+            Some(text) => text.get(range),
+            // Somewhere in the block is something else; here there may be text all the same.
+            None => str::from_utf8(self.bytes.get(range)?).ok(),
+        }
+    }
+
+    /// The same block with other bytes.
+    pub(super) fn replace(&mut self, bytes: Bytes) {
+        self.bytes = bytes;
+        self.text = OnceLock::new();
     }
 }
 

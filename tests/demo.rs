@@ -1,0 +1,66 @@
+//! The demo that `logd run` starts with: finds what is in it, and nothing else.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use crate::support::{Place, run};
+
+/// The demo, with its generator's settings replaced so that it ends, and its incidents planned or left out.
+fn demo(settings: &str, incidents: bool) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.toml");
+    let text = fs::read_to_string(path).expect("the demo");
+    let (source, rest) = text.split_once("[transforms.parsed]").expect("a transform behind the source");
+    let planned = source.find("[[sources.services.incidents]]").map_or("", |start| &source[start..]);
+    let planned = if incidents { planned } else { "" };
+    format!(
+        "[sources.services]\ntype = \"generator\"\nstart = 2026-01-05T10:00:00Z\nrate = 1000\n{settings}\n{planned}\n\
+         [transforms.parsed]{rest}"
+    )
+}
+
+/// What the demo prints.
+fn printed(pipeline: &str) -> Vec<String> {
+    let place = Place::new();
+    place.write("pipelines/demo.toml", pipeline);
+    let said = run(place.logd().args(["run", "--once", "--log-level", "warn"]));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(said.err, "", "the demo has nothing to complain of");
+    said.out.lines().map(str::to_owned).collect()
+}
+
+/// Both incidents are opened and resolved, within the first minute of live time.
+#[test]
+fn finds_its_incidents() {
+    // The clock of a run with `start` goes at its own pace: what is live is put into the past here.
+    let settings = "backfill = \"6m\"\ncount = 359000\nseed = 3";
+    let shifted = demo(settings, true).replace("\"-2m\"", "\"-3m\"").replace("\"5s\"", "\"-55s\"");
+    let lines = printed(&shifted);
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    for (line, (state, key)) in lines.iter().zip([
+        ("OPEN", "payment-service latency"),
+        ("RESOLVED", "payment-service latency"),
+        ("OPEN", "auth-service errors"),
+        ("RESOLVED", "auth-service errors"),
+    ]) {
+        assert!(line.contains(&format!("{state} {key}")), "{line} is not {state} {key}");
+    }
+}
+
+/// Apart from its incidents the demo is silent, whatever its seed.
+#[test]
+fn is_silent_otherwise() {
+    const SEEDS: u32 = 20;
+    let next = Mutex::new(0..SEEDS);
+    let work = || {
+        loop {
+            let Some(seed) = next.lock().expect("no seed panics").next() else { return };
+            let settings = format!("backfill = \"10m\"\ncount = 600000\nseed = {seed}");
+            assert_eq!(printed(&demo(&settings, false)), Vec::<String>::new(), "seed {seed}");
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = [scope.spawn(work), scope.spawn(work)];
+        threads.into_iter().for_each(|thread| thread.join().expect("silent"));
+    });
+}

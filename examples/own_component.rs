@@ -1,8 +1,7 @@
 //! Two components of one's own, a transform and a sink, as they would stand in a family's crate; and a batch that goes
 //! through both. `docs/architecture.md` explains them.
 
-// An example shows its result.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "an example shows its result")]
 
 use std::sync::Arc;
 
@@ -18,7 +17,8 @@ use logd_sdk::settings::{Address, Fault};
 use logd_sdk::sink::{Attempt, Sink};
 use logd_sdk::transform::Transform;
 use logd_sdk::{
-    Batch, Block, Check, Clock, Columns, Component, ComponentId, Context, Outputs, Plan, Port, Row, Settings, Time,
+    Batch, Block, Check, Clock, Columns, Component, ComponentId, Context, Outputs, Partition, Plan, Port, Row,
+    Settings, Time,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -68,7 +68,7 @@ struct Sample {
 impl Transform for Sample {
     fn apply(&self, mut batch: Batch, out: &mut Outputs) {
         // The event's id decides, not a counter: a transform has no state, and a replay must keep the same events.
-        let keep: Vec<bool> = (0..batch.len()).map(|row| batch.id(row).0 % self.n == 0).collect();
+        let keep: Vec<bool> = (0..batch.len()).map(|row| batch.id(row).0.is_multiple_of(self.n)).collect();
         let received = batch.len();
         batch.retain(|row| keep[row]);
         out.discard(Discard::Intended, "sampled", (received - batch.len()) as u64);
@@ -135,16 +135,16 @@ async fn main() -> anyhow::Result<()> {
     let receiver = UdpSocket::bind("127.0.0.1:0").await?;
     let batch = lines(1000);
 
-    let Plan::Transform(sample) = plan("sample", "n = 10")? else { anyhow::bail!("`sample` is a transform") };
+    let (Plan::Transform(sample), context) = plan("sample", "n = 10")? else { anyhow::bail!("no transform") };
     let mut outputs = Outputs::default();
-    sample.build(&context("sampled"))?.apply(batch, &mut outputs);
+    sample.build(&context)?.apply(batch, &mut outputs);
     let (_, kept) = outputs.sent.pop().context("the transform sends what it keeps")?;
     let dropped: u64 = outputs.discarded.iter().map(|(_, _, events)| events).sum();
     println!("sample: {} events kept, {dropped} discarded", kept.len());
 
     let settings = format!("address = \"{}\"", receiver.local_addr()?);
-    let Plan::Sink(udp) = plan("udp", &settings)? else { anyhow::bail!("`udp` is a sink") };
-    let attempt = udp.build(&context("out")).await?.deliver(&kept).await;
+    let (Plan::Sink(udp), context) = plan("udp", &settings)? else { anyhow::bail!("no sink") };
+    let attempt = udp.build(&context).await?.deliver(&kept).await;
     println!("udp: {} to retry, {} rejected", attempt.retry.len(), attempt.reject.len());
 
     let mut datagram = vec![0; LARGEST];
@@ -153,30 +153,27 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Parses and checks settings, as the loader does (it also knows file, line and column of each mistake).
-fn plan(name: &str, settings: &str) -> anyhow::Result<Plan> {
+/// Parses and checks settings, as the loader does (it also knows file, line and column of each mistake), and makes what
+/// the component is built with.
+fn plan(name: &str, settings: &str) -> anyhow::Result<(Plan, Context)> {
     let component = COMPONENTS.iter().find(|component| component.name == name).context("no such component")?;
     let plan = (component.parse)(DeTable::parse(settings)?)?;
     let mut report = Report::default();
     plan.describe().check(&mut Check { report: &mut report, conditions: &NoConditions });
-    match report.problems().first() {
-        Some(problem) => anyhow::bail!("{}: {}", problem.key, problem.message),
-        None => Ok(plan),
+    if let Some(problem) = report.problems().first() {
+        anyhow::bail!("{}: {}", problem.key, problem.message);
     }
-}
-
-/// What the daemon builds a component with.
-fn context(id: &str) -> Context {
-    let (name, kind) = (ComponentId::new("example", id), "transform");
-    Context {
-        meters: Meters::new(&name, kind, id),
-        id: name,
+    let id = ComponentId::new("example", name);
+    let context = Context {
+        meters: Meters::new(&id, component.kind.name(), component.name),
+        id,
         clock: Clock::system(),
         columns: Columns::new([]),
         conditions: Arc::new(NoConditions),
         data_dir: "data".into(),
         once: true,
-    }
+    };
+    Ok((plan, context))
 }
 
 /// Neither of the two asks for a condition; the daemon hands out those of the `parse` family.
@@ -197,7 +194,7 @@ fn lines(count: u32) -> Batch {
         let range = (u32::try_from(start).unwrap_or(0), u32::try_from(text.len()).unwrap_or(0));
         rows.push(Row::line(range.0, range.1, u64::from(number), Time::EPOCH));
     }
-    let mut batch = Batch::new(Block::new(Bytes::from(text), context("lines").partition("")), rows);
+    let mut batch = Batch::new(Block::new(Bytes::from(text), Partition::new("example/lines", "")), rows);
     batch.note_times();
     batch
 }

@@ -36,7 +36,8 @@ pub(crate) struct All;
 
 impl Catalogue for All {
     fn names(&self, kind: Kind) -> Vec<&str> {
-        let all = FAMILIES.iter().flat_map(|(_, components)| components.iter()).filter(|component| component.kind == kind);
+        let all =
+            FAMILIES.iter().flat_map(|(_, components)| components.iter()).filter(|component| component.kind == kind);
         all.flat_map(|component| std::iter::once(component.name).chain(component.aliases.iter().copied())).collect()
     }
 }

@@ -21,8 +21,8 @@ mod admin;
 pub mod config;
 
 pub mod catalogue;
-pub mod cli;
 mod checkpoint;
+pub mod cli;
 mod daemon;
 mod delivery;
 mod telemetry;

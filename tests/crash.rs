@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use proptest::prelude::Rng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use crate::support::{Place, Running, files, run};
 

@@ -1,5 +1,8 @@
 //! The daemon from outside: the built binary, real files, real signals.
 
+// A test stops where it can't go on.
+#![allow(clippy::expect_used)]
+
 mod support;
 
 mod crash;

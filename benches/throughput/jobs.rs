@@ -1,6 +1,7 @@
 //! The jobs: pipelines of logd, each run as a process with `--once`.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -109,11 +110,14 @@ pub(crate) fn all(folder: &Path, logs: &Path) -> Vec<Job> {
         folder.join("copy.log").display()
     );
     let apache = folder.join("apache.log");
-    repeat(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/apache-errors/access.log")), &apache, 200);
+    let example = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/apache-errors/access.log"));
+    repeat(example, &apache, REPEATS);
     let combined = PARSE.replace("json", "combined").replace("timestamp.field = \"timestamp\"\n", "");
     let blackhole = |input: &str| format!("[sinks.out]\ntype = \"blackhole\"\ninputs = [\"{input}\"]\n");
     let generator = |count: u64| {
-        format!("[sources.logs]\ntype = \"generator\"\nrate = 0\ncount = {count}\nseed = 7\nstart = 2026-01-01T00:00:00Z\n")
+        format!(
+            "[sources.logs]\ntype = \"generator\"\nrate = 0\ncount = {count}\nseed = 7\nstart = 2026-01-01T00:00:00Z\n"
+        )
     };
     let path = [file(logs), PARSE.to_owned(), analyse("parsed")].concat();
     let job = |name: &str, events: u64, text: String, one_core: bool| {
@@ -122,7 +126,7 @@ pub(crate) fn all(folder: &Path, logs: &Path) -> Vec<Job> {
         fs::write(&pipeline, text).expect("the pipeline can be written");
         Job { name: name.to_owned(), events, pipeline, data: folder.join("data"), one_core }
     };
-    let lines = fs::read(&apache).map_or(0, |bytes| memchr::memchr_iter(b'\n', &bytes).count() as u64);
+    let lines = REPEATS as u64 * lines(example);
     vec![
         job("parse, window, zscore, spike; one core", crate::LOGS, path.clone(), true),
         job("parse, window, zscore, spike; all cores", crate::LOGS, path, false),
@@ -144,8 +148,19 @@ pub(crate) fn all(folder: &Path, logs: &Path) -> Vec<Job> {
     ]
 }
 
-/// Writes a file `times` times in a row.
+/// How often the example's log is repeated.
+const REPEATS: usize = 200;
+
+/// How many lines a file has.
+fn lines(path: &Path) -> u64 {
+    fs::read(path).map_or(0, |bytes| memchr::memchr_iter(b'\n', &bytes).count() as u64)
+}
+
+/// Writes a file `times` times in a row. Piece by piece: what this process holds counts as its children's memory too.
 fn repeat(from: &Path, to: &Path, times: usize) {
     let text = fs::read(from).expect("the example's input");
-    fs::write(to, text.repeat(times)).expect("a file for the logs");
+    let mut file = File::create(to).expect("a file for the logs");
+    for _ in 0..times {
+        file.write_all(&text).expect("room for the logs");
+    }
 }

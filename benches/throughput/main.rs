@@ -31,7 +31,10 @@ fn main() -> ExitCode {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let logs = folder.path().join("classic.log");
     jobs::generate(&logs, LOGS);
-    println!("1 million logs of {} bytes; median of {ROUNDS} runs; one core is core 0.\n", jobs::mean_length(&logs, LOGS));
+    println!(
+        "1 million logs of {} bytes; median of {ROUNDS} runs; one core is core 0.\n",
+        jobs::mean_length(&logs, LOGS)
+    );
     println!("{:<44} {:>10} {:>10} {:>9} {:>7}", "job", "events/s", "CPU s/M", "memory", "ratio");
     let reference = report("bare loop, one core", LOGS, || measure(&mut bare::command(&logs)), None);
     for job in jobs::all(folder.path(), &logs) {
@@ -48,11 +51,6 @@ fn report(name: &str, events: u64, run: impl Fn() -> Measured, reference: Option
     rounds.sort_by(|one, other| one.cpu.total_cmp(&other.cpu));
     let median = rounds.swap_remove(ROUNDS / 2);
     let ratio = reference.map_or_else(String::new, |reference| format!("{:.2}", reference.cpu / median.cpu));
-    println!(
-        "{name:<44} {:>10.0} {:>10.3} {:>5} MiB {ratio:>7}",
-        1e6 / median.wall,
-        median.cpu,
-        median.memory >> 20
-    );
+    println!("{name:<44} {:>10.0} {:>10.3} {:>5} MiB {ratio:>7}", 1e6 / median.wall, median.cpu, median.memory >> 20);
     median
 }

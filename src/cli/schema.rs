@@ -22,13 +22,37 @@ pub(super) struct Schema {
 impl Schema {
     pub(super) fn execute(self) -> Exit {
         let mut generator = SchemaSettings::draft07().into_generator();
-        let schema = if self.daemon {
+        let mut schema = if self.daemon {
             generator.into_root_schema_for::<DaemonSettings>().to_value()
         } else {
             pipeline(&mut generator)
         };
+        allow_variables(&mut schema);
         // Maps with string keys can always be written.
         print(&(serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"))
+    }
+}
+
+/// Lets a string with a variable stand wherever a number or a boolean does: what the variable stands for is read as that.
+fn allow_variables(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            let is_scalar = |name: &Value| [json!("integer"), json!("number"), json!("boolean")].contains(name);
+            let types = match object.get("type") {
+                Some(name) if is_scalar(name) => Some(vec![name.clone()]),
+                Some(Value::Array(names)) if names.iter().any(is_scalar) => Some(names.clone()),
+                _ => None,
+            };
+            if let Some(mut types) = types.filter(|_| !object.contains_key("const")) {
+                types.push(json!("string"));
+                object.insert("type".to_owned(), types.into());
+                // Of strings only: a pattern says nothing of numbers.
+                object.insert("pattern".to_owned(), json!(r"\$"));
+            }
+            object.values_mut().for_each(allow_variables);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(allow_variables),
+        _ => {}
     }
 }
 
@@ -57,13 +81,7 @@ fn pipeline(generator: &mut SchemaGenerator) -> Value {
 }
 
 /// Adds `type` and `inputs`, which the loader takes out, to a component's own keys.
-fn with_common_keys(
-    own: Value,
-    generator: &SchemaGenerator,
-    name: &str,
-    aliases: &[&str],
-    kind: Kind,
-) -> Value {
+fn with_common_keys(own: Value, generator: &SchemaGenerator, name: &str, aliases: &[&str], kind: Kind) -> Value {
     let resolved = own.get("$ref").and_then(Value::as_str).and_then(|reference| {
         let key = reference.rsplit('/').next()?;
         generator.definitions().get(key).cloned()
@@ -76,7 +94,8 @@ fn with_common_keys(
     if let Some(properties) = properties.as_object_mut() {
         properties.insert("type".to_owned(), json!({ "enum": names }));
         if kind != Kind::Source {
-            properties.insert("inputs".to_owned(), json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }));
+            properties
+                .insert("inputs".to_owned(), json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }));
             required.push(json!("inputs"));
         }
     }
@@ -84,4 +103,27 @@ fn with_common_keys(
         list.extend(required);
     }
     schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_may_stand_for_a_number() {
+        let mut schema = json!({ "properties": {
+            "type": { "enum": ["x"] },
+            "rate": { "type": "integer", "minimum": 0 },
+            "limit": { "type": ["number", "null"] },
+            "name": { "type": "string" },
+        }});
+        allow_variables(&mut schema);
+        let expected = json!({ "properties": {
+            "type": { "enum": ["x"] },
+            "rate": { "type": ["integer", "string"], "minimum": 0, "pattern": r"\$" },
+            "limit": { "type": ["number", "null", "string"], "pattern": r"\$" },
+            "name": { "type": "string" },
+        }});
+        assert_eq!(schema, expected);
+    }
 }

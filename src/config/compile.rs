@@ -8,13 +8,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use logd_sdk::component::{Check, Makes};
-use logd_sdk::condition::{Conditions, Reads};
-use logd_sdk::report::Report;
+use logd_sdk::component::Check;
+use logd_sdk::condition::Conditions;
+use logd_sdk::report::{Report, Severity};
 use logd_sdk::{ComponentId, Plan};
-use vrl::path::OwnedValuePath;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::fields::warn_of_unknown_fields;
 use super::load;
 use super::pipeline::{ComponentConfig, Pipeline};
 use super::resolve::{Edge, Outputs, resolve};
@@ -59,7 +59,7 @@ pub(crate) struct Compiled {
 impl Compiled {
     /// How many errors there are.
     pub(crate) fn errors(&self) -> usize {
-        self.diagnostics.iter().filter(|found| found.severity == logd_sdk::report::Severity::Error).count()
+        self.diagnostics.iter().filter(|found| found.severity == Severity::Error).count()
     }
 }
 
@@ -111,19 +111,26 @@ fn read(
 ) -> Option<Plan> {
     let name = component.known_type(pipeline, &catalogue::All, diagnostics)?;
     let listed = catalogue::find(component.kind, name)?;
-    let plan = pipeline.read(component, component.table.clone(), &[], listed.parse, diagnostics)?;
+    let settings = pipeline.read(component, listed.example, listed.parse, diagnostics)?;
     let mut report = Report::default();
-    plan.describe().check(&mut Check { report: &mut report, conditions: job.conditions });
-    pipeline.report(component, &report, diagnostics);
+    if let Some(plan) = settings.as_written() {
+        plan.describe().check(&mut Check { report: &mut report, conditions: job.conditions });
+    }
+    // With one mistake told, others are told too, but not those that may come of it.
+    let own = report.problems().iter().filter(|problem| !settings.explains(problem));
+    pipeline.report(component, own, diagnostics);
+    let plan = settings.sound()?;
     if let Plan::Source(source) = &plan
         && job.once
         && !source.ends()
     {
         let message = format!("`{}` has no end, and a run with --once ends with its input", component.id);
-        diagnostics.push(pipeline.origin.error(component.id_span.clone(), &message).help(match plan.describe().name() {
-            "generator" => "give it a `count`, or run without --once",
-            _ => "run without --once",
-        }));
+        diagnostics.push(pipeline.origin.error(component.id_span.clone(), &message).help(
+            match plan.describe().name() {
+                "generator" => "give it a `count`, or run without --once",
+                _ => "run without --once",
+            },
+        ));
     }
     Some(plan)
 }
@@ -148,60 +155,6 @@ fn refuse_shared_addresses(
             }
         }
     }
-}
-
-/// A component that reads a field which the events it is given can't have. That is known where they come from a window or
-/// a detector.
-fn warn_of_unknown_fields(
-    pipelines: &[Pipeline<'_>],
-    plans: &HashMap<ComponentId, Plan>,
-    edges: &[Edge],
-    conditions: &dyn Conditions,
-    diagnostics: &mut Diagnostics,
-) {
-    for pipeline in pipelines {
-        for component in pipeline.components.values() {
-            let id = ComponentId::new(&pipeline.id, &component.id);
-            let Some(plan) = plans.get(&id) else { continue };
-            let Reads::Fields(reads) = plan.describe().needs(conditions) else { continue };
-            let Some(made) = made_upstream(&id, plans, edges) else { continue };
-            let mut report = Report::default();
-            for path in reads.iter().filter(|path| !made.iter().any(|made| overlap(made, path))) {
-                let message = format!("nothing upstream makes the field `{}`", shown(path));
-                let known: Vec<_> = made.iter().map(shown).collect();
-                report.warning("field", message).help(format!("the fields here are {}", known.join(", ")));
-            }
-            pipeline.report(component, &report, diagnostics);
-        }
-    }
-}
-
-fn shown(path: &OwnedValuePath) -> String {
-    path.to_string().trim_start_matches('.').to_owned()
-}
-
-/// Whether one path leads to the other.
-fn overlap(one: &OwnedValuePath, other: &OwnedValuePath) -> bool {
-    one.segments.iter().zip(&other.segments).all(|(one, other)| one == other)
-}
-
-/// All fields that the events given to `id` can have; `None` where that is not known.
-fn made_upstream(
-    id: &ComponentId,
-    plans: &HashMap<ComponentId, Plan>,
-    edges: &[Edge],
-) -> Option<Vec<OwnedValuePath>> {
-    let mut made = Vec::new();
-    let mut any = false;
-    for edge in edges.iter().filter(|edge| edge.to == *id) {
-        any = true;
-        match plans.get(&edge.from)?.describe().makes(edge.port.as_deref().unwrap_or("")) {
-            Makes::Fields(fields) => made.extend(fields),
-            Makes::Same => made.extend(made_upstream(&edge.from, plans, edges)?),
-            Makes::Anything => return None,
-        }
-    }
-    any.then_some(made)
 }
 
 /// The pipelines that have errors, or belong to one that has.

@@ -15,7 +15,7 @@ use toml::Spanned;
 use super::diagnostic::Diagnostics;
 use super::document::Document;
 use super::load;
-use super::read::{deserialize, read};
+use super::read::{Known, deserialize, read};
 use super::substitute::Environment;
 
 /// Where `logd.toml` is looked for when no path is given, in this order.
@@ -115,8 +115,9 @@ impl DaemonSettings {
         let document =
             Document::new(load::read(path, "say where logd.toml is: --config FILE", diagnostics)?, diagnostics);
         let (table, origin) = document.table(environment, diagnostics);
-        let mut settings: Self = read(&origin, Spanned::new(0..0, table.clone()), &[], deserialize, diagnostics)?;
-        origin.report(&table, 0..0, &settings.check(), diagnostics);
+        let mut settings: Self =
+            read(&origin, Spanned::new(0..0, table.clone()), Known::default(), deserialize, diagnostics)?.sound()?;
+        origin.report(&table, 0..0, settings.check().problems(), diagnostics);
         let folder = path.parent().unwrap_or(Path::new(""));
         for path in [&mut settings.data_dir, &mut settings.pipelines] {
             *path = folder.join(&path);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use logd_sdk::report::{KeyPath, Problem, Report, Segment, Severity};
+use logd_sdk::report::{KeyPath, Problem, Segment, Severity};
 use logd_sdk::settings::Fault;
 use toml::de::{DeTable, DeValue};
 
@@ -111,9 +111,20 @@ impl Origin<'_> {
 
     /// Turns what a component found wrong with its settings into diagnostics: `table` is what it was read from, which
     /// stands at `span`.
-    pub fn report(&self, table: &DeTable<'_>, span: Range<usize>, report: &Report, diagnostics: &mut Diagnostics) {
-        for problem in report.problems() {
-            let value = find(table, &problem.key).unwrap_or_else(|| span.clone());
+    pub fn report<'p>(
+        &self,
+        table: &DeTable<'_>,
+        span: Range<usize>,
+        problems: impl IntoIterator<Item = &'p Problem>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        for problem in problems {
+            let found = find(table, &problem.key);
+            // What seems to be missing may stand where a syntax error is.
+            if found.is_none() && self.may_lack_keys(&span) {
+                continue;
+            }
+            let value = found.unwrap_or_else(|| span.clone());
             let Problem { severity, key: _, within, message, label, help } = problem.clone();
             if let Some(mut found) = self.fault(value, Fault { message, within, label, help }) {
                 found.severity = severity;
@@ -158,6 +169,7 @@ pub(super) fn with_fault(diagnostic: Diagnostic, fault: Fault) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use logd_sdk::report::Report;
 
     fn load(text: &str) -> (Document, Diagnostics) {
         let mut diagnostics = Diagnostics::default();
@@ -176,7 +188,7 @@ mod tests {
         report.warning([Segment::from("list"), 1.into()], "odd");
         report.error(["list", "deeper"], "wrong");
         report.error("nothing", "missing");
-        origin.report(inner, table["t"].span(), &report, &mut diagnostics);
+        origin.report(inner, table["t"].span(), report.problems(), &mut diagnostics);
         let found: Vec<_> =
             diagnostics.sorted().iter().map(|found| text[found.span.clone().unwrap()].to_owned()).collect();
         assert_eq!(found, ["[t]", "x", "[1, 2]", "2"]);
@@ -188,7 +200,7 @@ mod tests {
         let (table, origin) = document.table(&|_| None, &mut diagnostics);
         let mut report = Report::default();
         report.error("a", "wrong");
-        origin.report(&table, 0..0, &report, &mut diagnostics);
+        origin.report(&table, 0..0, report.problems(), &mut diagnostics);
         let found: Vec<_> = diagnostics.sorted().iter().map(Diagnostic::to_string).collect();
         assert_eq!(found, ["a.toml:1:6: error: the environment variable `NONE` is not set"]);
     }

@@ -14,6 +14,7 @@ mod cycles;
 pub mod daemon;
 pub mod diagnostic;
 pub mod document;
+mod fields;
 mod input;
 mod literal;
 pub mod load;

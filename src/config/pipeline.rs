@@ -14,14 +14,14 @@ use std::ops::Range;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 use logd_sdk::component::Kind;
-use logd_sdk::report::Report;
+use logd_sdk::report::Problem;
 use logd_sdk::settings::Fault;
 use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue, Error};
+use toml::de::{DeArray, DeString, DeTable, DeValue, Error};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::{Document, Origin};
-use super::read::read;
+use super::read::{Known, Settings, read};
 use super::substitute::Environment;
 use super::{daemon, suggest};
 
@@ -70,23 +70,26 @@ impl<'d> Pipeline<'d> {
         pipeline
     }
 
-    /// Reads a component's settings; `None` if anything is wrong with them. `also` names keys that the caller has taken
-    /// out of `table`.
+    /// Reads a component's settings; `None` if that can't be done. `example` shows how they are written.
     pub fn read<T>(
         &self,
         component: &ComponentConfig<'_>,
-        table: Spanned<DeTable<'_>>,
-        also: &[&str],
+        example: &str,
         parse: impl Fn(Spanned<DeTable<'_>>) -> Result<T, Error>,
         diagnostics: &mut Diagnostics,
-    ) -> Option<T> {
-        let own: &[&str] = if component.kind == Kind::Source { &["type"] } else { &["type", "inputs"] };
-        read(&self.origin, table, &[own, also].concat(), parse, diagnostics)
+    ) -> Option<Settings<T>> {
+        let also: &[&str] = if component.kind == Kind::Source { &["type"] } else { &["type", "inputs"] };
+        read(&self.origin, component.table.clone(), Known { also, example }, parse, diagnostics)
     }
 
     /// Adds what a component found wrong with its settings.
-    pub fn report(&self, component: &ComponentConfig<'_>, report: &Report, diagnostics: &mut Diagnostics) {
-        self.origin.report(component.table.get_ref(), component.table.span(), report, diagnostics);
+    pub fn report<'p>(
+        &self,
+        component: &ComponentConfig<'_>,
+        problems: impl IntoIterator<Item = &'p Problem>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        self.origin.report(component.table.get_ref(), component.table.span(), problems, diagnostics);
     }
 
     /// For a key at the top of the file that is none of the three; perhaps one of `logd.toml`.
@@ -94,7 +97,8 @@ impl<'d> Pipeline<'d> {
         let name = key.get_ref().as_ref();
         let diagnostic = self.origin.error(key.span(), &format!("unknown key `{name}`"));
         let tables = TABLES.map(|(name, _)| name);
-        let diagnostic = match suggest::closest(name, tables) {
+        let diagnostic = match suggest::closest(name, tables.into_iter().chain(daemon::KEYS)) {
+            _ if daemon::KEYS.contains(&name) => diagnostic,
             Some(meant) => diagnostic.label(format!("did you mean `{meant}`?")),
             None => diagnostic,
         };
@@ -171,7 +175,7 @@ impl<'d> Pipeline<'d> {
         diagnostics: &mut Diagnostics,
     ) -> Vec<Spanned<String>> {
         let span = table.span();
-        let Some(entry) = table.get_mut().remove_entry("inputs") else {
+        let Some(entry) = table.get_mut().remove_entry("inputs").or_else(|| misspelt(table.get_ref(), kind)) else {
             if kind != Kind::Source && self.is_really_missing("inputs", table) {
                 let missing = self.origin.error(span, "`inputs` is missing").label("in this component");
                 diagnostics.push(missing.help("write inputs = [\"NAME\"]"));
@@ -223,6 +227,13 @@ impl<'d> Pipeline<'d> {
             }
         }
     }
+}
+
+/// What stands at a key that is nearly `inputs`: the key is told of with the other unknown ones, and what it means here.
+fn misspelt<'d>(table: &DeTable<'d>, kind: Kind) -> Option<(Spanned<DeString<'d>>, Spanned<DeValue<'d>>)> {
+    let like = |key: &str| kind != Kind::Source && suggest::closest(key, ["inputs"]).is_some();
+    let (key, value) = table.iter().find(|(key, _)| like(key.get_ref()))?;
+    Some((key.clone(), value.clone()))
 }
 
 /// With its article.

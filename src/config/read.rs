@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use logd_sdk::report::Segment;
+use logd_sdk::report::{Problem, Segment, Severity};
 use logd_sdk::settings::Fault;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
@@ -29,23 +29,63 @@ use super::suggest;
 /// Reads stop after so many repairs: nobody reads more mistakes than that.
 const MOST_REPAIRS: usize = 200;
 
-/// Reads `table` (which stands at its span in the file of `origin`) by `parse`; `None` if anything is wrong with it.
-///
-/// `also` names keys that have been taken out of the table before, so that one misspelt is recognised.
+/// What the loader knows of a table beside its text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'k> {
+    /// Keys that have been taken out of the table before, so that one misspelt is recognised.
+    pub also: &'k [&'k str],
+    /// A table of this kind as TOML, which shows how a missing key is written.
+    pub example: &'k str,
+}
+
+/// Settings, and what had to be repaired before they could be read.
+#[derive(Debug)]
+pub struct Settings<T> {
+    value: T,
+    repaired: Vec<Path>,
+    /// Whether something was put in that nobody wrote.
+    invented: bool,
+}
+
+impl<T> Settings<T> {
+    /// The settings, if nothing was wrong with them.
+    pub fn sound(self) -> Option<T> {
+        self.repaired.is_empty().then_some(self.value)
+    }
+
+    /// The settings, if nothing in them was made up: what is wrong with them is the user's, unless a repair
+    /// [explains](Self::explains) it.
+    pub fn as_written(&self) -> Option<&T> {
+        (!self.invented).then_some(&self.value)
+    }
+
+    /// Whether a repair may explain `problem`, for it changed that setting, what is in it or what it is in. Warnings can
+    /// wait until all is sound.
+    pub fn explains(&self, problem: &Problem) -> bool {
+        let key = problem.key.0.as_slice();
+        let concerns = |path: &Path| path.starts_with(key) || !path.is_empty() && key.starts_with(path);
+        !self.repaired.is_empty() && problem.severity == Severity::Warning || self.repaired.iter().any(concerns)
+    }
+}
+
+/// Reads `table` (which stands at its span in the file of `origin`) by `parse`; `None` if that can't be done.
 pub fn read<'r, T>(
     origin: &'r Origin<'_>,
     table: Spanned<DeTable<'r>>,
-    also: &[&str],
+    known: Known<'_>,
     parse: impl Fn(Spanned<DeTable<'_>>) -> Result<T, Error>,
     diagnostics: &mut Diagnostics,
-) -> Option<T> {
+) -> Option<Settings<T>> {
     let span = table.span();
     let mut table = table.into_inner();
     let mut reader =
-        Reader { origin, span: span.clone(), also, repaired: Vec::new(), stand_ins: StandIns::default(), diagnostics };
+        Reader { origin, span: span.clone(), known, repaired: Vec::new(), stand_ins: StandIns::default(), diagnostics };
     for _ in 0..MOST_REPAIRS {
         match parse(Spanned::new(span.clone(), table.clone())) {
-            Ok(settings) => return reader.repaired.is_empty().then_some(settings),
+            Ok(value) => {
+                let invented = !reader.stand_ins.is_empty();
+                return Some(Settings { value, repaired: reader.repaired, invented });
+            }
             Err(error) => reader.repair(&mut table, &error)?,
         }
     }
@@ -64,7 +104,7 @@ pub fn deserialize<T: DeserializeOwned>(table: Spanned<DeTable<'_>>) -> Result<T
 struct Reader<'r, 'c> {
     origin: &'r Origin<'r>,
     span: Range<usize>,
-    also: &'c [&'c str],
+    known: Known<'c>,
     /// Where something was repaired: what serde says of it, or of what it is in, is no news.
     repaired: Vec<Path>,
     stand_ins: StandIns,
@@ -122,8 +162,9 @@ impl<'r> Reader<'r, '_> {
         path.push(Segment::Key(key.clone()));
         let is_news = !self.origin.may_lack_keys(span) && !self.follows(&path) && self.stand_ins.at(span).is_none();
         if is_news {
-            let diagnostic = self.origin.error(span.clone(), &format!("`{key}` is missing"));
-            self.diagnostics.push(diagnostic.label("in this table"));
+            let diagnostic = self.origin.error(span.clone(), &format!("`{key}` is missing")).label("in this table");
+            let example = (path.len() == 1).then(|| example(self.known.example, &key)).flatten();
+            self.diagnostics.push(Diagnostic { help: example.map(|line| format!("write {line}")), ..diagnostic });
         }
         self.stand_in(table, path)
     }
@@ -168,7 +209,7 @@ impl<'r> Reader<'r, '_> {
     fn unknown(&mut self, table: &mut DeTable<'_>, parent: &[Segment], key: &str, known: &[String]) -> Option<()> {
         let inner = repair::table_at(table, parent)?;
         let (written, value) = inner.remove_entry(key)?;
-        let also = self.also.iter().copied().filter(|_| parent.is_empty());
+        let also = self.known.also.iter().copied().filter(|_| parent.is_empty());
         let names: Vec<_> = known.iter().map(String::as_str).filter(|name| !name.is_empty()).chain(also).collect();
         let mut diagnostic = self.origin.error(written.span(), &format!("unknown key `{key}`"));
         self.repaired.push(parent.to_vec());
@@ -184,7 +225,7 @@ impl<'r> Reader<'r, '_> {
         }
         let help = match names.as_slice() {
             [] => "there are no keys here".to_owned(),
-            names => format!("the keys here are {}", suggest::list(names.iter().copied())),
+            names => suggest::listed("the only key here is", "the keys here are", names.iter().copied()),
         };
         self.diagnostics.push(Diagnostic { help: diagnostic.help.or(Some(help)), ..diagnostic });
         Some(())
@@ -211,7 +252,7 @@ impl<'r> Reader<'r, '_> {
             Complaint::UnknownWord { word, known } => {
                 let known = || known.iter().map(String::as_str);
                 let label = suggest::closest(&word, known()).map(|meant| format!("did you mean `{meant}`?"));
-                let help = format!("it is one of {}", suggest::list(known()));
+                let help = suggest::listed("it must be", "it is one of", known());
                 Fault { label, ..Fault::new(format!("{name} can't be `{word}`")).help(help) }
             }
             Complaint::WrongType { found: "", expected } => Fault::new(format!("{name} must be {expected}")),
@@ -223,7 +264,10 @@ impl<'r> Reader<'r, '_> {
                         "what {} stands for does not read as that",
                         &self.origin.file().text()[span.clone()]
                     )),
-                    None => fault,
+                    None => match better(found, &expected, &self.origin.file().text()[span.clone()]) {
+                        Some(better) => fault.help(format!("write {better}")),
+                        None => fault,
+                    },
                 }
             }
             Complaint::WrongValue { found, expected } => {
@@ -251,6 +295,36 @@ impl<'r> Reader<'r, '_> {
     /// Whether what is at `path` is a consequence of a repair.
     fn follows(&self, path: &[Segment]) -> bool {
         self.repaired.iter().any(|repaired| repaired.starts_with(path) && !path.is_empty())
+    }
+}
+
+/// The line of `example` that sets `key`, with a dotted key in place of a header.
+fn example(example: &str, key: &str) -> Option<String> {
+    let mut lines = example.lines().map(str::trim);
+    let is_it = |line: &&str| line.strip_prefix(key).is_some_and(|rest| rest.starts_with([' ', '.', '=']));
+    let header = format!("[{key}]");
+    let line = lines.find(|line| is_it(line) || *line == header)?;
+    if line != header {
+        return Some(line.to_owned());
+    }
+    lines.find(|line| !line.is_empty()).map(|first| format!("{key}.{first}"))
+}
+
+/// How `written`, which is `found` and not as `expected`, was probably meant: an array of one, or without the quotes.
+fn better(found: &str, expected: &str, written: &str) -> Option<String> {
+    if found != "a string" || written.starts_with("'''") || written.starts_with("\"\"\"") {
+        return None;
+    }
+    let inner = written.trim_matches(['"', '\'']).trim();
+    let value = DeValue::parse(inner).map(Spanned::into_inner);
+    match (expected, value) {
+        ("an array", _) => Some(format!("[{written}]")),
+        ("true or false", _) if ["yes", "on"].contains(&inner) => Some("true".to_owned()),
+        ("true or false", _) if ["no", "off"].contains(&inner) => Some("false".to_owned()),
+        ("true or false", Ok(DeValue::Boolean(_))) => Some(inner.to_owned()),
+        (expected, Ok(DeValue::Integer(_))) if expected.contains("number") => Some(inner.to_owned()),
+        ("a number", Ok(DeValue::Float(_))) => Some(inner.to_owned()),
+        _ => None,
     }
 }
 

@@ -111,6 +111,11 @@ impl StandIns {
         self.next(table, self.places.len() - 1)
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Which stand-in stands at `span`.
     pub(super) fn at(&self, span: &Range<usize>) -> Option<usize> {
         Some(PUT_IN - span.start).filter(|place| *place < self.places.len())

@@ -202,7 +202,7 @@ impl<'p> Resolver<'p> {
         let error = self.error(to, input, &format!("there is no pipeline `{file}`"));
         match suggest::closest(file, ids()) {
             Some(meant) => error.label(format!("did you mean `{meant}`?")),
-            None => error.help(format!("the pipelines are {}", suggest::list(ids()))),
+            None => error.help(suggest::listed("the only pipeline is", "the pipelines are", ids())),
         }
     }
 
@@ -242,7 +242,7 @@ impl<'p> Resolver<'p> {
         };
         let own = main.then(|| name.name.to_owned());
         let all: Vec<_> = own.into_iter().chain(ports.iter().map(|port| format!("{}.{port}", name.name))).collect();
-        error.help(format!("its outputs are {}", suggest::list(all.iter().map(String::as_str))))
+        error.help(suggest::listed("its only output is", "its outputs are", all.iter().map(String::as_str)))
     }
 
     /// An error at the input, in the file of the node at `to`.
@@ -269,13 +269,14 @@ impl<'p> Resolver<'p> {
         }
     }
 
-    /// A component of which nobody reads anything.
+    /// A component of which nobody reads anything. One that has mistakes is not judged: perhaps it is no such thing.
     fn warn_of_unused(&self, diagnostics: &mut Diagnostics) {
         let is_result = |link: &&Link| link.port.as_deref().is_none_or(|port| !SIDE_PORTS.contains(&port));
         let read: HashSet<_> = self.links.iter().filter(is_result).map(|link| link.from).collect();
         for (place, node) in self.nodes.values().enumerate() {
             let component = node.component;
-            if component.kind != Kind::Sink && !read.contains(&place) && !self.mentioned_only(place) {
+            let is_known = component.kind != Kind::Sink && node.outputs.is_some();
+            if is_known && !read.contains(&place) && !self.mentioned_only(place) {
                 let message = format!("nothing reads `{}`", component.id);
                 let warning = Diagnostic::warning(node.pipeline.origin.file(), component.id_span.clone(), message);
                 diagnostics.push(warning.help("add it to the `inputs` of a transform or a sink, or take it out"));

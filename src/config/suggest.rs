@@ -26,6 +26,12 @@ pub(super) fn list<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     }
 }
 
+/// `names` behind `many`, or the only one behind `one`.
+pub(super) fn listed<'n>(one: &str, many: &str, names: impl IntoIterator<Item = &'n str>) -> String {
+    let names: Vec<_> = names.into_iter().collect();
+    format!("{} {}", if names.len() == 1 { one } else { many }, list(names))
+}
+
 /// Suffixes of a key that are units, and the unit to write in the value; the empty one is bytes.
 const SUFFIXES: [(&str, &str); 9] = [
     ("_secs", "s"),

@@ -140,6 +140,7 @@ fn reword(text: &str, value: Option<Range<usize>>, span: Range<usize>, message: 
         "invalid basic string" if quote == Some('"') => Fault::new("the string is not closed").help("add `\"`"),
         "invalid literal string" if quote == Some('\'') => Fault::new("the string is not closed").help("add `'`"),
         "invalid literal string" => missing_value(),
+        "unclosed table" | "unclosed array table" => Fault::new("the header is not closed").help("add `]`"),
         "key with no value" => Fault::new("a key without a value").help("write key = value"),
         "missing escaped value" => Fault::new("`\\` begins an escape, and this is none")
             .help("write `\\\\`, or put the text into single quotes, where nothing is escaped"),
@@ -260,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_table_goes_with_its_header() {
-        one("[a\nb = 1\n\n[c]\nd = 1", "\"\": unclosed table, expected `]`", "[c] d = 1");
+        one("[a\nb = 1\n\n[c]\nd = 1", "\"\": the header is not closed", "[c] d = 1");
         one("[a]\nb = 1\n[a]\nc = 2\n[d]\n", "\"a\": `a` is defined twice", "[a] b = 1 [d]");
     }
 

@@ -28,7 +28,7 @@ fn load(text: &str) -> Vec<Diagnostic> {
     let environment = |name: &str| (name.len() == 1).then(|| "7".to_owned());
     let pipelines = [Pipeline::new(&documents[0], &environment, &mut diagnostics)];
     for component in pipelines[0].components.values() {
-        pipelines[0].read(component, component.table.clone(), &[], deserialize::<Settings>, &mut diagnostics);
+        pipelines[0].read(component, "", deserialize::<Settings>, &mut diagnostics);
     }
     resolve(&pipelines, |_, _| Some(Outputs { main: true, ports: Vec::new() }), &mut diagnostics);
     diagnostics.sorted()

@@ -32,7 +32,8 @@ impl Plan {
             let pipelines = names.iter().map(|name| ((*name).to_owned(), fingerprint(name))).collect();
             let mut plan = Self { pipelines, graph: part };
             // Parts without an edge between them may still share a file.
-            let (same, others): (Vec<_>, Vec<_>) = plans.into_iter().partition(|other| other.shares_file(&plan.pipelines));
+            let (same, others): (Vec<_>, Vec<_>) =
+                plans.into_iter().partition(|other| other.shares_file(&plan.pipelines));
             for other in same {
                 plan.pipelines.extend(other.pipelines);
                 plan.graph.join(other.graph);

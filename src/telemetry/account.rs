@@ -218,9 +218,9 @@ impl Account {
     /// How far event time is behind the clock, for a component that waits for it.
     pub(crate) fn watermark(&self, watermark: Time) {
         if watermark > Time::MIN && watermark < Time::MAX {
-            self.watermark_lag.get_or_init(|| self.meters.gauge("logd_watermark_lag_seconds", &[])).set(
-                self.now().since(watermark).as_secs_f64(),
-            );
+            self.watermark_lag
+                .get_or_init(|| self.meters.gauge("logd_watermark_lag_seconds", &[]))
+                .set(self.now().since(watermark).as_secs_f64());
         }
     }
 

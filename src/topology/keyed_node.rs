@@ -243,7 +243,7 @@ impl Shards {
         let result = if self.cost > Self::WORTH_SHARING && self.shards.len() > 1 {
             let mut jobs = Vec::with_capacity(self.shards.len());
             for (mut shard, part) in self.shards.drain(..).zip(parts) {
-                jobs.push(tokio::spawn(async move {
+                jobs.push(tokio::task::spawn_blocking(move || {
                     let yielded = shard.step(part, watermark);
                     (shard, yielded)
                 }));

@@ -87,8 +87,9 @@ impl<T: Send + 'static> Pipeline<T> {
         let events = parcel.batch.len() as u64;
         account.received(events, parcel.event_bytes);
         let receipt = Receipt { events, at: Instant::now() };
-        // The work is short, and the runtime has a thread for each core: it is the pool.
-        let job = tokio::spawn(async move { work(parcel) });
+        // Not `tokio::spawn`: what a task spawns waits in a place of its worker's that no other worker may take from, so
+        // that a whole pipeline would stay on one core.
+        let job = tokio::task::spawn_blocking(move || work(parcel));
         self.entries.push_back(Entry::Job { job, receipt });
     }
 

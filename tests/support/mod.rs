@@ -153,9 +153,11 @@ pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("readable").path()) {
         if entry.is_dir() {
-            found.extend(files(&entry).into_iter().map(|(path, text)| {
-                (Path::new(entry.file_name().expect("a name")).join(path), text)
-            }));
+            found.extend(
+                files(&entry)
+                    .into_iter()
+                    .map(|(path, text)| (Path::new(entry.file_name().expect("a name")).join(path), text)),
+            );
         } else {
             let text = String::from_utf8_lossy(&fs::read(&entry).expect("readable")).into_owned();
             found.push((PathBuf::from(entry.file_name().expect("a name")), text));

@@ -137,7 +137,7 @@ impl GeneratorSettings {
 
 impl Settings for GeneratorSettings {
     const NAME: &'static str = "generator";
-    const SUMMARY: &'static str = "Makes the logs of five services at will, with the incidents that you want found.";
+    const SUMMARY: &'static str = "Makes the logs of five services at will, with the incidents that you want found";
     const EXAMPLE: &'static str = r#"
 rate = 1000
 backfill = "30m"

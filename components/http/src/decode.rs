@@ -181,19 +181,22 @@ impl Cutter<'_> {
         self.range.end = frame.end;
         // No body is larger than the 4 GiB that a row can point into: the settings see to it.
         let (start, end) = ((frame.start - self.range.start) as u32, (frame.end - self.range.start) as u32);
-        let mut row = Row::line(start, end, 0, Time::EPOCH);
-        if self.decoder.codec == Codec::Json {
-            let filled = piece.slots.len();
-            piece.slots.resize(filled + self.decoder.columns().len(), Slot::Missing);
-            let document = &self.body[frame.clone()];
-            let read = self.decoder.reader.read(document, start, &mut piece.slots[filled..], &mut piece.text);
-            read.map_err(|error| match error {
-                JsonError::Invalid { offset, message } => Wrong::Here(frame.start + offset, message),
-                JsonError::TooDeep => Wrong::Here(frame.start, error.to_string()),
-            })?;
-            row.body = Body::Json;
-        }
-        piece.rows.push(row);
+        let body = match self.decoder.codec {
+            Codec::Text | Codec::Bytes => Body::Line,
+            Codec::Json => {
+                let filled = piece.slots.len();
+                piece.slots.resize(filled + self.decoder.columns().len(), Slot::Missing);
+                let document = &self.body[frame.clone()];
+                let read = self.decoder.reader.read(document, start, &mut piece.slots[filled..], &mut piece.text);
+                read.map_err(|error| match error {
+                    JsonError::Invalid { offset, message } => Wrong::Here(frame.start + offset, message),
+                    JsonError::TooDeep => Wrong::Here(frame.start, error.to_string()),
+                })?;
+                Body::Json
+            }
+        };
+        // Made where it will stand: moved there, it would cost more than all else for a line.
+        piece.rows.push(Row { block: 0, start, end, position: 0, time: Time::EPOCH, seen: Time::EPOCH, body });
         Ok(())
     }
 

@@ -1,4 +1,7 @@
 //! `filter`: lets through the events that meet a condition.
+//!
+//! The others are discarded on purpose, and counted so. What they have said of time stays: a window downstream closes
+//! by the times of all events, not of those alone that it sees.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! `route`: sends events to the ports whose conditions they meet.
+//!
+//! An event may take several routes. In the component's account it is received once and so sent once; each further
+//! route gets a copy, which counts as made here. On every port events leave in the order in which they came.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,6 +52,10 @@ impl Settings for RouteSettings {
             }
             check.condition(["route", name], source);
         }
+    }
+
+    fn has_main(&self) -> bool {
+        false
     }
 
     fn ports(&self) -> Vec<String> {

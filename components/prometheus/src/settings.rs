@@ -103,7 +103,7 @@ impl PrometheusSettings {
 impl Settings for PrometheusSettings {
     const NAME: &'static str = "prometheus";
     const ALIASES: &'static [&'static str] = &["prometheus_exporter"];
-    const SUMMARY: &'static str = "Shows window results as gauges at the daemon's own /metrics.";
+    const SUMMARY: &'static str = "Shows window results as gauges at the daemon's own /metrics";
     const EXAMPLE: &'static str = r#"
 namespace = "web"
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+use logd_sdk::report::{KeyPath, Report};
 use logd_sdk::settings::{ByteSize, Duration, FieldPath, Secret, Template};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -78,9 +79,13 @@ fn read_settings(text: &str) -> (Option<Settings>, Vec<Diagnostic>) {
     let document = Document::new(SourceFile::new("a.toml", text), &mut diagnostics);
     let (table, origin) = document.table(&environment, &mut diagnostics);
     let table = Spanned::new(0..0, table);
-    let settings = read(&origin, table, &["type", "inputs"], deserialize::<Settings>, &mut diagnostics);
-    (settings, diagnostics.sorted())
+    let known = Known { also: &["type", "inputs"], example: EXAMPLE };
+    let settings = read(&origin, table, known, deserialize::<Settings>, &mut diagnostics);
+    (settings.and_then(super::Settings::sound), diagnostics.sorted())
 }
+
+/// How the settings may be written.
+const EXAMPLE: &str = "field = 'a'\nsize = '5s'\n\n[mode]\nup = true\n";
 
 /// The messages with their places, as `line:column message (label)`.
 fn messages(text: &str) -> Vec<String> {
@@ -173,6 +178,37 @@ fn all_mistakes_are_found_at_once() {
         "12:5 `q` must be a number, not a boolean (expected a number)",
     ];
     assert_eq!(messages(text), expected);
+}
+
+#[test]
+fn shows_how_it_is_written() {
+    assert_eq!(help("group_by = 'a'"), "write ['a']");
+    assert_eq!(help("threshold = '3'"), "write 3");
+    assert_eq!(help("enabled = \"yes\""), "write true");
+    assert_eq!(help("enabled = 'maybe'"), "");
+    let (_, diagnostics) = read_settings("");
+    let helps: Vec<_> = diagnostics.iter().map(|found| found.help.clone().unwrap_or_default()).collect();
+    assert_eq!(helps, ["write field = 'a'", "write mode.up = true", "write size = '5s'"]);
+}
+
+#[test]
+fn a_repair_explains_what_comes_of_it() {
+    let repaired = |path: &[&str]| super::Settings {
+        value: (),
+        repaired: vec![path.iter().map(|&key| key.into()).collect()],
+        invented: false,
+    };
+    let explains = |path: &[&str], key: &[&str]| {
+        let mut report = Report::default();
+        let key = KeyPath(key.iter().map(|&key| key.into()).collect());
+        repaired(path).explains(report.error(key, ""))
+    };
+    assert!(explains(&["auth", "user"], &["auth"]));
+    assert!(explains(&["auth", "user"], &[]));
+    assert!(explains(&["auth"], &["auth", "user"]));
+    assert!(!explains(&["auth", "user"], &["auth", "token"]));
+    assert!(!explains(&[], &["auth"]), "an unknown key at the top explains no other");
+    assert!(repaired(&["auth"]).explains(Report::default().warning("path", "")));
 }
 
 #[test]

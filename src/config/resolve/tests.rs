@@ -81,7 +81,7 @@ fn says_what_is_no_input() {
         ("'w', 'parsed'", "there is no component `parsed` (what can be read here is `in` and `w`)"),
         ("'w.lat'", "`w` has no output `lat` (did you mean `w.late`?)"),
         ("'w.dead'", "`w` has no output `dead` (its outputs are `w` and `w.late`)"),
-        ("'w', 'x/w'", "there is no pipeline `x` (the pipelines are `p`)"),
+        ("'w', 'x/w'", "there is no pipeline `x` (the only pipeline is `p`)"),
         ("'w', 'out'", "`out` is a sink: nothing comes out of it"),
         ("'w', 'w.x*'", "no output matches `w.x*`"),
         ("'w', 'w'", "this input is named twice"),
@@ -136,5 +136,5 @@ fn what_is_not_known_is_not_judged() {
     let broken =
         "[sources.in]\ntype = 's'\n[transforms.t\ntype = 't'\n[sinks.out]\ntype = 'c'\ninputs = ['t', 't.*']\n";
     let (_, problems) = check(&[("p", broken), ("q", &pipeline(&[], "'p/t', 'in'"))]);
-    assert_eq!(problems, ["p.toml:3:14: error: unclosed table, expected `]`"]);
+    assert_eq!(problems, ["p.toml:3:14: error: the header is not closed (add `]`)"]);
 }

@@ -129,7 +129,7 @@ impl SpikeSettings {
 
 impl Settings for SpikeSettings {
     const NAME: &'static str = "spike";
-    const SUMMARY: &'static str = "Finds values that are many times the usual, such as bursts of errors.";
+    const SUMMARY: &'static str = "Finds values that are many times the usual, such as bursts of errors";
     const EXAMPLE: &'static str = r#"
 field = "error_rate"
 group_by = ["service"]

@@ -124,7 +124,7 @@ impl ZscoreSettings {
 
 impl Settings for ZscoreSettings {
     const NAME: &'static str = "zscore";
-    const SUMMARY: &'static str = "Finds values that are far from the usual, in standard deviations.";
+    const SUMMARY: &'static str = "Finds values that are far from the usual, in standard deviations";
     const EXAMPLE: &'static str = r#"
 field = "latency_mean"
 group_by = ["service"]

@@ -2,7 +2,7 @@
 //!
 //! `.status >= 500` can fail at run time, for nobody knows that `.status` is a number, and VRL refuses a program that
 //! leaves a failure unhandled. A condition handles it: an event of which it can't be told does not meet it, and is
-//! counted.
+//! counted. Conditions change nothing, so that they may be asked in any order and as often as one likes.
 
 mod memo;
 

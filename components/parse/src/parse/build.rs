@@ -42,7 +42,8 @@ impl TransformSettings for ParseSettings {
 impl ParseSettings {
     /// What reads the format, or what is wrong at which setting.
     pub(super) fn reader(&self) -> Result<Reader, (KeyPath, Fault)> {
-        let zone = self.zone()?;
+        // A wrong zone is told of by itself, and hides nothing else.
+        let zone = self.zone().unwrap_or_default();
         let numbers = self.numbers.unwrap_or(true);
         let open = |source: &str, numbers: bool| {
             let format =
@@ -93,17 +94,20 @@ impl ParseSettings {
         Ok(Some((path.unwrap_or_else(|| OwnedValuePath::single_field(TIMESTAMP)), Stamp::new(layout, zone))))
     }
 
-    fn zone(&self) -> Result<chrono_tz::Tz, (KeyPath, Fault)> {
+    /// The zone of times that name none.
+    pub(super) fn zone(&self) -> Result<chrono_tz::Tz, (KeyPath, Fault)> {
         let name = self.timestamp.as_ref().and_then(|timestamp| timestamp.timezone.as_deref());
         timezone(name).map_err(|fault| (["timestamp", "timezone"].into(), fault))
     }
 
+    /// The pattern of `regex` and `grok`, which must be there.
     fn pattern_text(&self, example: &str) -> Result<&str, (KeyPath, Fault)> {
         let missing =
             || (KeyPath::default(), Fault::new("there is no `pattern`").help(format!("write one like '{example}'")));
         self.pattern.as_deref().ok_or_else(missing)
     }
 
+    /// The columns of `csv`: at least one, each with a name of its own.
     fn csv_columns(&self) -> Result<Vec<String>, (KeyPath, Fault)> {
         if self.columns.is_empty() {
             let fault = Fault::new("the columns are not named").help("write `columns = [\"timestamp\", \"value\"]`");
@@ -118,7 +122,8 @@ impl ParseSettings {
         Ok(self.columns.clone())
     }
 
-    fn csv_delimiter(&self) -> Result<u8, (KeyPath, Fault)> {
+    /// The delimiter of `csv`, as `csv-core` takes it.
+    pub(super) fn csv_delimiter(&self) -> Result<u8, (KeyPath, Fault)> {
         match self.delimiter.as_deref().unwrap_or(",").as_bytes() {
             [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
             _ => Err(("delimiter".into(), Fault::new("the delimiter must be a single ASCII character"))),

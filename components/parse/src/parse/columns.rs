@@ -79,8 +79,8 @@ impl Parse {
     /// Reads the lines, or documents, of the batch into columns.
     pub(super) fn fill_columns(&self, plan: &Columnar, mut batch: Batch, out: &mut Outputs) {
         let width = plan.columns.len();
-        // Whether a block is text is looked at before it is copied, so that the batch's own block knows it too.
-        let blocks: Vec<Block> = batch.blocks().iter().inspect(|block| drop(block.text(0..0))).cloned().collect();
+        // Whether a block is text is found out before it is copied, so that the batch's own block knows it too.
+        let blocks: Vec<Block> = batch.blocks().iter().map(Block::known).collect();
         let mut slots = vec![Slot::Missing; batch.len() * width];
         let mut copied = String::new();
         let mut failures = Failures::default();

@@ -1,4 +1,7 @@
 //! What becomes of the events of a batch that could not be read.
+//!
+//! A source gives every event the time at which it came in. An event whose own time could not be found must not keep
+//! that: it would push the watermark of an old log to today, and make all that follows late.
 
 use logd_sdk::outputs::Discard;
 use logd_sdk::{Batch, Outputs, Time};
@@ -15,6 +18,7 @@ pub(super) struct Failures {
 }
 
 impl Failures {
+    /// Notes that the row could not be read; rows come in order.
     pub(super) fn add(&mut self, row: usize, reason: Reason) {
         // A batch has fewer rows than 32 bits can count.
         self.rows.push(u32::try_from(row).unwrap_or(u32::MAX));
@@ -65,6 +69,7 @@ impl Failures {
         *self = others;
     }
 
+    /// How many failures there are of each kind.
     fn kinds(&self) -> Vec<(&'static str, u64)> {
         let mut kinds: Vec<(&'static str, u64)> = Vec::new();
         for reason in &self.reasons {

@@ -140,6 +140,13 @@ impl Settings for ParseSettings {
                 check.report.fault(key, fault);
             }
         }
+        // What the reader did not come to.
+        let delimiter = if self.format == Format::Csv { self.csv_delimiter().err() } else { None };
+        for (key, fault) in delimiter.into_iter().chain(self.zone().err()) {
+            if !check.report.problems().iter().any(|problem| problem.key == key) {
+                check.report.fault(key, fault);
+            }
+        }
         if let Err(fault) = Layout::new(self.timestamp.as_ref().and_then(|timestamp| timestamp.format.as_deref())) {
             check.report.fault(["timestamp", "format"], fault);
         }

@@ -58,6 +58,7 @@ const FORMAT_HELP: &str =
     "write a strftime format like \"%d/%b/%Y:%H:%M:%S %z\", or unix, unix_ms, unix_us, unix_ns; or leave it out";
 
 impl Stamp {
+    /// Reads `layout`, in `zone` where the text names none.
     pub(super) fn new(layout: Layout, zone: Tz) -> Self {
         Self { layout, zone }
     }
@@ -112,6 +113,7 @@ impl Stamp {
         }
     }
 
+    /// The moment that a number says, to the microsecond; a number this size has no finer digits.
     fn number(&self, number: f64) -> Option<Time> {
         let micros = match self.layout {
             Layout::Unix(micros) => number * micros,

@@ -13,6 +13,8 @@ const MAX_DEPTH: usize = 32;
 /// How many operators, `!` and `else` one statement may have.
 const MAX_OPERATORS: usize = 250;
 
+/// Refuses what is too large, too deep, or chains too much.
+///
 /// Looks at the brackets and operators of `source`, and at nothing else: what it means is the compiler's business.
 pub(super) fn check(source: &str) -> Result<(), Fault> {
     if source.len() > MAX_LENGTH {

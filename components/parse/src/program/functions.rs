@@ -1,4 +1,7 @@
 //! Which of VRL's functions programs may call.
+//!
+//! Programs come with pipelines, and pipelines from whoever may write them: a program must not reach what its author
+//! can't. So the functions for the network, the environment and the machine are left out when VRL is built.
 
 use vrl::compiler::Function;
 

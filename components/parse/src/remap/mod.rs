@@ -1,4 +1,7 @@
 //! `remap`: changes events by a program in VRL.
+//!
+//! The program is given the whole event as a value, and what it leaves there is the event from then on. Nothing else
+//! of the event changes: its bytes stay those that came in, and so its identity and what a dead letter shows.
 
 mod settings;
 
@@ -79,7 +82,7 @@ impl Transform for Remap {
 }
 
 impl Remap {
-    /// Runs the program on every row.
+    /// Runs the program on every row. Rows that go on are changed in place, the others are left as they came in.
     fn run(&self, batch: &mut Batch, left: &mut Leftovers, out: &mut Outputs) {
         let mut budget = Budget::new(self.share);
         let mut runtime = program::runtime();

@@ -161,7 +161,7 @@ fn what_takes_too_long_is_dead_and_the_rest_goes_on() {
 #[test]
 fn hostile_input_is_bounded() {
     let nesting = program("for_each(array!(.a)) -> |_i, _v| { .n = { \"n\": .n } }");
-    let levels = |levels| format!(r#"{{"a":[{}1]}}"#, "1,".repeat(levels - 1));
+    let levels = |levels: usize| format!(r#"{{"a":[{}1]}}"#, "1,".repeat(levels - 1));
     let out = remap(&format!("{nesting}drop_on_error = true"), &[&levels(100), &levels(200)]);
     assert_eq!((out.sent[0].1.len(), out.errors), (1, vec![("program_failed", 1)]));
     let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(10_000_000));

@@ -69,6 +69,13 @@ impl Block {
         Self { greatest, ..self }
     }
 
+    /// A copy of the block, which like itself knows from now on whether it is text.
+    #[must_use]
+    pub fn known(&self) -> Self {
+        let _ = self.text(0..0);
+        self.clone()
+    }
+
     /// The text at this range, if it is UTF-8.
     #[must_use]
     #[inline]

@@ -95,6 +95,7 @@ impl Intake {
     /// Joins the pieces of a body that is not packed.
     async fn collect(&mut self, limits: &Limits, budget: &Arc<Budget>) -> Result<Store, Refusal> {
         let mut store = Store::new(budget, limits.max_body);
+        store.announced = self.body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
         while let Some(data) = self.next(limits.max_body).await? {
             store.push(data)?;
         }
@@ -148,7 +149,13 @@ struct Store {
     length: usize,
     limit: usize,
     share: Share,
+    /// What the client says that it will send; 0 if it says nothing.
+    announced: usize,
 }
+
+/// Room is made for up to so many times what a client has sent, if it has announced as much. A small body is not copied
+/// on and on then, and a client that keeps nothing of its word takes little memory from the others.
+const TRUST: usize = 8;
 
 enum Kept {
     /// One piece, as it came: no copy is made of a body that came whole.
@@ -160,7 +167,7 @@ enum Kept {
 
 impl Store {
     fn new(budget: &Arc<Budget>, limit: usize) -> Self {
-        Self { kept: Kept::Whole(Bytes::new()), length: 0, limit, share: Share::for_body(budget) }
+        Self { kept: Kept::Whole(Bytes::new()), length: 0, limit, share: Share::for_body(budget), announced: 0 }
     }
 
     /// Adds a piece that is owned: the first is kept as it is.
@@ -209,7 +216,10 @@ impl Store {
         let Kept::Joined(bytes) = &mut self.kept else { return };
         let capacity = match self.length {
             length if length <= bytes.capacity() => bytes.capacity(),
-            length if length <= LARGE => (2 * bytes.capacity()).max(length).min(self.limit),
+            length if length <= LARGE => {
+                let announced = self.announced.min(TRUST * length).min(LARGE);
+                (2 * bytes.capacity()).max(length).max(announced).min(self.limit)
+            }
             _ => self.limit.max(ROOM),
         };
         let cost = if capacity <= LARGE { capacity } else { self.length.next_multiple_of(LARGE / 16) };

@@ -21,6 +21,10 @@ use super::{Limits, Refusal};
 /// How many bytes of answers are gathered before they are written.
 const GATHER: usize = 64 * 1024;
 
+/// How long answers are held while the service has the next request of a pipeline: it may have that answer in a moment,
+/// and a write for each costs more than the request.
+const HOLD: Duration = Duration::from_millis(1);
+
 /// When the server stops, a connection that was quiet for this long is closed. A busier one is told so in its next
 /// answer: closed between two requests, it would lose one that is on its way (RFC 9112 section 9.5).
 const QUIET: Duration = Duration::from_millis(250);
@@ -89,6 +93,8 @@ pub(super) struct Wire<S> {
     late_head: bool,
     /// Answers not written yet.
     gathered: BytesMut,
+    /// Since when they are held, though the service works.
+    held: Option<Instant>,
     /// Wakes at the latest when the nearest limit is reached.
     alarm: Pin<Box<Sleep>>,
 }
@@ -107,6 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             stalled: None,
             late_head: false,
             gathered: BytesMut::new(),
+            held: None,
         }
     }
 
@@ -186,8 +193,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.scan.heads > self.pulse.begun.load(Relaxed)
     }
 
-    /// Whether the next answer may share a write with the last one. Not while the service works: it may take long, and
-    /// the client shall not wait for an answer that is there.
+    /// Whether the next answer may share a write with the last one. While the service works only for a moment: it may
+    /// take long, and the client shall not wait for an answer that is there.
     fn gathers(&self) -> bool {
         self.has_more() && !self.pulse.serving.load(Relaxed)
     }
@@ -257,6 +264,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         if this.gathers() {
             return Poll::Ready(Ok(()));
         }
+        if !this.gathered.is_empty() && this.pulse.serving.load(Relaxed) {
+            let since = *this.held.get_or_insert_with(Instant::now);
+            if this.poll_alarm(context, since, HOLD).is_pending() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        this.held = None;
         ready!(this.poll_gathered(context))?;
         match Pin::new(&mut this.stream).poll_flush(context) {
             Poll::Pending => this.poll_stall(context),

@@ -113,6 +113,7 @@ fn put(line: &mut Line<'_>, field: usize, text: &str) {
     }
 }
 
+/// Puts a count, unless it is missing. What is no count is not plain.
 fn put_count(line: &mut Line<'_>, field: usize, text: &str) -> Option<()> {
     if text != "-" {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

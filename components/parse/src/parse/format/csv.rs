@@ -1,4 +1,8 @@
 //! Comma-separated values (RFC 4180), one record a line.
+//!
+//! A record without quotes, and that is nearly every one, is split at its delimiters and not copied; `csv-core` reads
+//! the others. Batches are read side by side, so nobody can tell which line was a file's first: the header is known
+//! by what it says.
 
 use super::{Flat, Line, Reason};
 
@@ -16,6 +20,7 @@ pub(in crate::parse) struct Csv {
 pub(in crate::parse) const HEADER: &str = "header";
 
 impl Csv {
+    /// A reader of records with these columns, in this order.
     pub(in crate::parse) fn new(columns: Vec<String>, delimiter: u8, header: bool, numbers: bool) -> Self {
         Self { columns, delimiter, header, numbers }
     }
@@ -27,6 +32,7 @@ impl Csv {
         if is_header { Err(Reason::new(HEADER, "the names of the columns")) } else { Ok(()) }
     }
 
+    /// A record with more or fewer cells than there are columns is none: to guess which are meant would be worse.
     fn wrong_width(&self, found: usize) -> Reason {
         Reason::mismatch(format!("{found} cells where there are {} columns", self.columns.len()))
     }

@@ -131,6 +131,7 @@ fn read_heads(line: &mut Line<'_>, mut rest: &str) -> Option<()> {
     Some(())
 }
 
+/// The level that a word is, as the layouts write it.
 fn level_of(word: &str) -> Option<&str> {
     LEVELS.contains(&word).then_some(word)
 }

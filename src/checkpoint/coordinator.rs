@@ -82,7 +82,8 @@ impl Coordinator {
         loop {
             let mut open = None;
             if self.all_ended() {
-                self.commit(BTreeMap::new()).await?;
+                let last = self.ended.iter_mut().filter_map(|(&member, last)| Some((member, last.take()?))).collect();
+                self.commit(last).await?;
                 return Ok(Outcome::Finished);
             }
             tokio::select! {
@@ -150,19 +151,30 @@ impl Coordinator {
                 }
             }
         }
+        // What a component handed in when it ended belongs to this epoch only if it ended before the barrier: one that
+        // has reported for the epoch ended behind it, and its last word waits for the next.
+        for (member, (epoch, sum)) in &mut snapshots {
+            if *epoch != self.epoch
+                && let Some(last) = self.ended.get_mut(member).and_then(Option::take)
+            {
+                sum.add(last);
+            }
+        }
+        for (&member, last) in &mut self.ended {
+            if !snapshots.contains_key(&member)
+                && let Some(last) = last.take()
+            {
+                snapshots.insert(member, (self.epoch, last));
+            }
+        }
         let cost = self.commit(snapshots.into_iter().map(|(member, (_, sum))| (member, sum)).collect()).await?;
         self.meters.duration.record(start.elapsed().as_secs_f64());
         Ok((close, cost))
     }
 
     /// Makes the snapshots durable, and tells the sources.
-    async fn commit(&mut self, mut snapshots: BTreeMap<usize, Snapshot>) -> anyhow::Result<Duration> {
+    async fn commit(&mut self, snapshots: BTreeMap<usize, Snapshot>) -> anyhow::Result<Duration> {
         let start = Instant::now();
-        for (&member, last) in &mut self.ended {
-            if let Some(last) = last.take() {
-                snapshots.entry(member).or_default().add(last);
-            }
-        }
         let positions: Vec<(usize, Vec<u8>)> = snapshots
             .iter()
             .filter(|(member, _)| self.members[**member].source.is_some())

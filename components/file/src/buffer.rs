@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use bytes::Bytes;
 
 /// How many bytes are read at once, at most.
-pub(crate) const CHUNK: usize = 256 * 1024;
+pub(crate) const CHUNK: usize = 512 * 1024;
 
 /// How many buffers wait to be used again; those that come back beyond them are freed.
 const KEPT: usize = 8;

@@ -10,4 +10,5 @@ mod demo;
 mod examples;
 mod once;
 mod reload;
+mod telemetry;
 mod validate;

@@ -218,3 +218,91 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
         std::future::pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::super::report::Reporter;
+    use super::*;
+
+    struct Bench {
+        folder: tempfile::TempDir,
+        source: (Reporter, UnboundedReceiver<Command>),
+        sink: Reporter,
+        stop: watch::Sender<bool>,
+        ended: tokio::task::JoinHandle<anyhow::Result<Outcome>>,
+        store: Store,
+    }
+
+    /// A part of a source and a sink, with an epoch every second.
+    fn part() -> Bench {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("checkpoints.redb")).expect("opened");
+        let ((reports, received), (commands, told)) = (unbounded_channel(), unbounded_channel());
+        let durable = Durable::default();
+        let members = vec![
+            Member { component: id("source"), source: Some((commands, Arc::clone(&durable))) },
+            Member { component: id("sink"), source: None },
+        ];
+        let source = (Reporter::new(0, reports.clone(), durable), told);
+        let sink = Reporter::new(1, reports, Durable::default());
+        let coordinator = Coordinator::new(members, received, store.clone(), Duration::from_secs(1)).expect("made");
+        let (stop, stopped) = watch::channel(false);
+        let ended = tokio::spawn(coordinator.run(stopped));
+        Bench { folder, source, sink, stop, ended, store }
+    }
+
+    fn id(name: &str) -> ComponentId {
+        ComponentId::new("p", name)
+    }
+
+    fn at(position: u8) -> Snapshot {
+        Snapshot::position(Some(vec![position]))
+    }
+
+    fn position(store: &Store, name: &str) -> Option<u8> {
+        store.load(&id(name)).expect("read").position.map(|position| position[0])
+    }
+
+    #[tokio::test]
+    async fn an_end_behind_the_barrier_waits_for_the_next_epoch() {
+        let Bench { folder: _folder, source: (source, mut told), sink, stop: _stop, ended, store } = part();
+        assert_eq!(told.recv().await, Some(Command::Barrier(Epoch(1))));
+        source.snapshot(Epoch(1), at(1));
+        source.ended(at(9));
+        sink.snapshot(Epoch(1), at(1));
+        assert_eq!(told.recv().await, Some(Command::Durable));
+        assert_eq!(source.durable(), Some(vec![1]));
+        assert_eq!((position(&store, "source"), position(&store, "sink")), (Some(1), Some(1)));
+
+        sink.ended(at(9));
+        assert_eq!(ended.await.expect("no panic").expect("no error"), Outcome::Finished);
+        assert_eq!((position(&store, "source"), position(&store, "sink")), (Some(9), Some(9)));
+    }
+
+    #[tokio::test]
+    async fn an_end_before_the_barrier_belongs_to_the_epoch() {
+        let Bench { folder: _folder, source: (source, mut told), sink, stop: _stop, store, .. } = part();
+        source.ended(at(5));
+        assert_eq!(told.recv().await, Some(Command::Barrier(Epoch(1))));
+        sink.snapshot(Epoch(1), at(5));
+        assert_eq!(told.recv().await, Some(Command::Durable));
+        assert_eq!((position(&store, "source"), position(&store, "sink")), (Some(5), Some(5)));
+    }
+
+    #[tokio::test]
+    async fn a_stop_overtakes_an_epoch_that_waits() {
+        let Bench { folder: _folder, source: (source, mut told), sink, stop, ended, store } = part();
+        assert_eq!(told.recv().await, Some(Command::Barrier(Epoch(1))));
+        source.snapshot(Epoch(1), at(1));
+        // The sink is slow; it is time to stop before it has reported.
+        stop.send(true).expect("told");
+        assert_eq!(told.recv().await, Some(Command::Close(Epoch(2))));
+        source.snapshot(Epoch(2), at(2));
+        sink.snapshot(Epoch(1), at(1));
+        sink.snapshot(Epoch(2), at(2));
+        assert_eq!(ended.await.expect("no panic").expect("no error"), Outcome::Closed);
+        assert_eq!((position(&store, "source"), position(&store, "sink")), (Some(2), Some(2)));
+    }
+}

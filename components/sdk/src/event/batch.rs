@@ -52,10 +52,20 @@ impl Batch {
         self.rows.is_empty()
     }
 
-    /// The bytes of memory that it holds: what channels are bounded by.
+    /// The bytes of memory that it holds: what channels are bounded by. Of values this is an estimate.
     #[must_use]
     pub fn size(&self) -> usize {
+        /// A value takes so many times the room of its text: each key and each text is allocated, and each field has a
+        /// place in a tree.
+        const VALUE_FACTOR: usize = 8;
+        /// What a value takes that never was a text.
+        const SMALLEST_VALUE: usize = 1024;
+        let value = |row: &Row| match row.body {
+            Body::Value(_) => SMALLEST_VALUE.max(VALUE_FACTOR * row.range().len()),
+            Body::Line | Body::Json | Body::Columns => 0,
+        };
         self.blocks.iter().map(|block| block.bytes.len()).sum::<usize>()
+            + self.rows.iter().map(value).sum::<usize>()
             + self.rows.len() * size_of::<Row>()
             + self.slots.len() * size_of::<Slot>()
             + self.text.len()

@@ -58,3 +58,21 @@ fn the_data_folder_belongs_to_one_daemon() {
     let (status, _, err) = first.end();
     assert!(status.success(), "{err}");
 }
+
+#[test]
+fn a_data_folder_that_can_not_be_made_is_named() {
+    let place = Place::new();
+    place.write(
+        "pipelines/copy.toml",
+        "[sources.x]\ntype = \"file\"\ninclude = [\"input\"]\n\
+         [sinks.y]\ntype = \"console\"\ninputs = [\"x\"]\nencoding.codec = \"text\"\n",
+    );
+    place.write("input", "a line\n");
+    place.write("data", "no folder");
+    let said = run(place.logd().args(["run", "--once"]));
+    assert_eq!(said.code, Some(69), "{}", said.err);
+    assert!(said.err.contains("data"), "{}", said.err);
+    std::fs::remove_file(place.path("data")).expect("removed");
+    let said = run(place.logd().args(["run", "--once"]));
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "a line\n"), "{}", said.err);
+}

@@ -29,6 +29,8 @@ pub(crate) enum Outcome {
     Finished,
     /// It was told to stop, and everything up to there is delivered and durable.
     Closed,
+    /// A component has failed in a run that does not try again; what is durable stays.
+    Failed,
 }
 
 /// Begins epochs and completes them.

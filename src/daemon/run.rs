@@ -68,7 +68,8 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     let mut signals = Signals::new()?;
     if once {
         tokio::select! {
-            () = finished(fleet.units()) => {
+            finished = finished(fleet.units()) => {
+                finished?;
                 parts.check();
                 drop((fleet, environment));
                 let store = data_dir.path().join(CHECKPOINTS);
@@ -213,10 +214,11 @@ impl Watched for Parts {
     }
 }
 
-async fn finished(units: &mut [Unit]) {
+async fn finished(units: &mut [Unit]) -> anyhow::Result<()> {
     for unit in units {
-        unit.finished().await;
+        unit.finished().await?;
     }
+    Ok(())
 }
 
 /// Stops all units at once.

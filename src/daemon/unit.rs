@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::bail;
 use futures::future::join_all;
 use logd_sdk::ComponentId;
 use tokio::sync::watch;
@@ -92,8 +93,16 @@ impl Unit {
     }
 
     /// Waits until all its inputs have ended.
-    pub(crate) async fn finished(&mut self) {
-        join_all(self.parts.iter_mut().map(|(_, part)| part)).await;
+    ///
+    /// # Errors
+    /// A component has failed, and is not tried again.
+    pub(crate) async fn finished(&mut self) -> anyhow::Result<()> {
+        for (status, part) in &mut self.parts {
+            if part.await? == Outcome::Failed {
+                bail!(status.failure().unwrap_or_default());
+            }
+        }
+        Ok(())
     }
 
     /// Stops its sources, lets what is under way be delivered, and keeps the rest in a last checkpoint. Returns whether

@@ -74,7 +74,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// A part that has run this long has recovered.
 const RECOVERED: Duration = Duration::from_secs(60);
 
-/// Runs a part until its input ends or `stop` becomes true, however often it fails.
+/// Runs a part until its input ends or `stop` becomes true, however often it fails; with `--once` until its first failure.
 pub(crate) async fn run(
     graph: Arc<Graph>,
     environment: Environment,
@@ -97,6 +97,11 @@ pub(crate) async fn run(
             Ok(outcome) => return outcome,
             Err(error) => format!("{error:#}"),
         };
+        if environment.once {
+            // Whoever has called waits for an end, and can call again: that goes on from here.
+            status.update(|state| (state.failure, state.ready) = (Some(error), false));
+            return Outcome::Failed;
+        }
         if start.elapsed() > RECOVERED {
             pause = FIRST_PAUSE;
         }

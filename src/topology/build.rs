@@ -141,7 +141,12 @@ impl Component<'_> {
                 let partition = context.partition("");
                 let mut task = KeyedNode { keyed, shards, watermarks, partition, inlet, links, parallelism };
                 let Saved { states, .. } = saved;
-                task.load(states).context("its state can't be read")?;
+                if let Err(error) = task.load(states) {
+                    let error = format!("{error:#}");
+                    tracing::warn!(component = %node.id, error, "What was kept does not fit the settings; starting anew.");
+                    task.start_anew();
+                    environment.store.forget(std::slice::from_ref(&node.id))?;
+                }
                 Box::pin(task.run())
             }
             (Plan::Sink(plan), _) => {

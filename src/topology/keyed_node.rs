@@ -187,6 +187,11 @@ impl KeyedNode {
         Ok(changes)
     }
 
+    /// Drops all state but how far event time has come: what has left does not leave again.
+    pub(crate) fn start_anew(&mut self) {
+        self.shards = Shards::new(self.keyed.as_ref(), self.shards.len());
+    }
+
     /// Brings back the state that [`save`](Self::save) has handed out.
     pub(crate) fn load(&mut self, state: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> anyhow::Result<()> {
         for (key, value) in state {

@@ -167,6 +167,8 @@ async fn deliver(
         if !reject.is_empty() {
             let (rows, reasons): (Vec<u32>, Vec<String>) = reject.into_iter().unzip();
             links.account.errors("rejected", "sending", rows.len() as u64);
+            tracing::warn!(component = %links.account.component(), events = rows.len(),
+                reason = reasons.first().map_or("", String::as_str), "Events were rejected.");
             links.outlets.bury(&batch.select(&rows), &reasons, backoff.failures() + 1, &links.account).await?;
         }
         if retry.is_empty() {

@@ -5,6 +5,7 @@
 
 mod support;
 
+mod contract;
 mod crash;
 mod demo;
 mod examples;

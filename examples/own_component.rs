@@ -172,6 +172,10 @@ fn plan(name: &str, settings: &str) -> anyhow::Result<(Plan, Context)> {
         conditions: Arc::new(NoConditions),
         data_dir: "data".into(),
         once: true,
+        dry_run: false,
+        lineage: "test".into(),
+        health: logd_sdk::Health::default(),
+        epochs: logd_sdk::Epochs::default(),
     };
     Ok((plan, context))
 }

@@ -8,11 +8,14 @@ use crate::config::pipeline::Catalogue;
 /// The families, by name.
 static FAMILIES: &[(&str, &[Component])] = &[
     ("detect", logd_detect::COMPONENTS),
+    ("elasticsearch", logd_elasticsearch::COMPONENTS),
     ("file", logd_file::COMPONENTS),
     ("generator", logd_generator::COMPONENTS),
     ("http", logd_http::COMPONENTS),
+    ("kafka", logd_kafka::COMPONENTS),
     ("parse", logd_parse::COMPONENTS),
     ("prometheus", logd_prometheus::COMPONENTS),
+    ("redis", logd_redis::COMPONENTS),
 ];
 
 /// All components with the names of their families, by kind and name.

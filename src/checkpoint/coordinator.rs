@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use logd_sdk::ComponentId;
+use logd_sdk::{ComponentId, Epochs};
 use metrics::{Counter, Histogram, counter, histogram};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
@@ -18,8 +18,10 @@ use super::store::{Entry, Store};
 pub(crate) struct Member {
     /// Its name.
     pub(crate) component: ComponentId,
-    /// Its line, if it is a source.
-    pub(crate) source: Option<(UnboundedSender<Command>, Durable)>,
+    /// Whether it is a source: these begin an epoch.
+    pub(crate) is_source: bool,
+    /// Its line, if it wants to know what has become durable.
+    pub(crate) line: Option<(UnboundedSender<Command>, Durable)>,
 }
 
 /// How the coordinator came to its end.
@@ -39,6 +41,8 @@ pub(crate) struct Coordinator {
     reports: UnboundedReceiver<Report>,
     store: Store,
     interval: Duration,
+    /// By whom an epoch is asked for before its time.
+    epochs: Epochs,
     epoch: Epoch,
     /// The last snapshots of components that have ended, until they are durable.
     ended: BTreeMap<usize, Option<Snapshot>>,
@@ -54,6 +58,8 @@ struct Meters {
 
 /// A snapshot may cost this share of the time at most: the next epoch waits for so many times its cost.
 const COST_FACTOR: u32 = 20;
+/// An epoch that is asked for begins this long after the one before at the earliest.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 
 impl Coordinator {
     /// For the members of a part; their places are those in the list.
@@ -62,6 +68,7 @@ impl Coordinator {
         reports: UnboundedReceiver<Report>,
         store: Store,
         interval: Duration,
+        epochs: Epochs,
     ) -> anyhow::Result<Self> {
         let epoch = store.last_epoch()?;
         let pipeline = members.first().map_or_else(String::new, |member| member.component.pipeline().to_owned());
@@ -72,7 +79,7 @@ impl Coordinator {
             duration: histogram!("logd_checkpoint_duration_seconds", &labels),
             bytes: histogram!("logd_checkpoint_bytes", &labels),
         };
-        Ok(Self { members, reports, store, interval, epoch, ended: BTreeMap::new(), meters })
+        Ok(Self { members, reports, store, interval, epochs, epoch, ended: BTreeMap::new(), meters })
     }
 
     /// Runs epochs until all inputs have ended, or `stop` becomes true.
@@ -81,6 +88,8 @@ impl Coordinator {
     /// An epoch can't be made durable, or a component has failed and its line is cut.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> anyhow::Result<Outcome> {
         let mut next = Instant::now() + self.interval;
+        // When the next may begin, if somebody asks for it.
+        let (mut soonest, mut asked) = (Instant::now(), false);
         loop {
             let mut open = None;
             if self.all_ended() {
@@ -96,7 +105,11 @@ impl Coordinator {
                     Some(report) => drop(self.ended.insert(report.component, Some(report.snapshot))),
                     None => anyhow::bail!("all components are gone"),
                 },
-                () = tokio::time::sleep_until(next) => open = Some(self.begin(false)),
+                () = self.epochs.asked(), if !asked => asked = true,
+                () = tokio::time::sleep_until(if asked { soonest.min(next) } else { next }) => {
+                    asked = false;
+                    open = Some(self.begin(false));
+                }
             }
             let Some(open) = open else { continue };
             let start = Instant::now();
@@ -104,7 +117,8 @@ impl Coordinator {
             if close {
                 return Ok(Outcome::Closed);
             }
-            next = (start + self.interval).max(Instant::now() + cost * COST_FACTOR);
+            let rested = Instant::now() + cost * COST_FACTOR;
+            (next, soonest) = (rested.max(start + self.interval), rested.max(start + SHORTEST_INTERVAL));
         }
     }
 
@@ -116,7 +130,8 @@ impl Coordinator {
     fn begin(&mut self, close: bool) -> bool {
         self.epoch = Epoch(self.epoch.0 + 1);
         let command = if close { Command::Close(self.epoch) } else { Command::Barrier(self.epoch) };
-        for (sender, _) in self.members.iter().filter_map(|member| member.source.as_ref()) {
+        let sources = self.members.iter().filter(|member| member.is_source);
+        for (sender, _) in sources.filter_map(|member| member.line.as_ref()) {
             // A source that has ended no longer listens, and has said where it stands.
             let _ = sender.send(command);
         }
@@ -174,12 +189,12 @@ impl Coordinator {
         Ok((close, cost))
     }
 
-    /// Makes the snapshots durable, and tells the sources.
+    /// Makes the snapshots durable, and tells sources and sinks.
     async fn commit(&mut self, snapshots: BTreeMap<usize, Snapshot>) -> anyhow::Result<Duration> {
         let start = Instant::now();
         let positions: Vec<(usize, Vec<u8>)> = snapshots
             .iter()
-            .filter(|(member, _)| self.members[**member].source.is_some())
+            .filter(|(member, _)| self.members[**member].line.is_some())
             .filter_map(|(&member, snapshot)| Some((member, snapshot.position.clone()?)))
             .collect();
         let entries: Vec<Entry> = snapshots
@@ -205,7 +220,7 @@ impl Coordinator {
         #[allow(clippy::cast_precision_loss)]
         self.meters.bytes.record(size as f64);
         for (member, position) in positions {
-            if let Some((sender, durable)) = &self.members[member].source {
+            if let Some((sender, durable)) = &self.members[member].line {
                 *Arc::clone(durable).lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
                 let _ = sender.send(Command::Durable);
             }
@@ -235,6 +250,7 @@ mod tests {
         stop: watch::Sender<bool>,
         ended: tokio::task::JoinHandle<anyhow::Result<Outcome>>,
         store: Store,
+        epochs: Epochs,
     }
 
     /// A part of a source and a sink, with an epoch every second.
@@ -244,15 +260,17 @@ mod tests {
         let ((reports, received), (commands, told)) = (unbounded_channel(), unbounded_channel());
         let durable = Durable::default();
         let members = vec![
-            Member { component: id("source"), source: Some((commands, Arc::clone(&durable))) },
-            Member { component: id("sink"), source: None },
+            Member { component: id("source"), is_source: true, line: Some((commands, Arc::clone(&durable))) },
+            Member { component: id("sink"), is_source: false, line: None },
         ];
         let source = (Reporter::new(0, reports.clone(), durable), told);
         let sink = Reporter::new(1, reports, Durable::default());
-        let coordinator = Coordinator::new(members, received, store.clone(), Duration::from_secs(1)).expect("made");
+        let epochs = Epochs::default();
+        let coordinator =
+            Coordinator::new(members, received, store.clone(), Duration::from_secs(1), epochs.clone()).expect("made");
         let (stop, stopped) = watch::channel(false);
         let ended = tokio::spawn(coordinator.run(stopped));
-        Bench { folder, source, sink, stop, ended, store }
+        Bench { folder, source, sink, stop, ended, store, epochs }
     }
 
     fn id(name: &str) -> ComponentId {
@@ -269,7 +287,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_end_behind_the_barrier_waits_for_the_next_epoch() {
-        let Bench { folder: _folder, source: (source, mut told), sink, stop: _stop, ended, store } = part();
+        let Bench { folder: _folder, source: (source, mut told), sink, stop: _stop, ended, store, .. } = part();
         assert_eq!(told.recv().await, Some(Command::Barrier(Epoch(1))));
         source.snapshot(Epoch(1), at(1));
         source.ended(at(9));
@@ -295,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stop_overtakes_an_epoch_that_waits() {
-        let Bench { folder: _folder, source: (source, mut told), sink, stop, ended, store } = part();
+        let Bench { folder: _folder, source: (source, mut told), sink, stop, ended, store, .. } = part();
         assert_eq!(told.recv().await, Some(Command::Barrier(Epoch(1))));
         source.snapshot(Epoch(1), at(1));
         // The sink is slow; it is time to stop before it has reported.
@@ -306,5 +324,19 @@ mod tests {
         sink.snapshot(Epoch(2), at(2));
         assert_eq!(ended.await.expect("no panic").expect("no error"), Outcome::Closed);
         assert_eq!((position(&store, "source"), position(&store, "sink")), (Some(2), Some(2)));
+    }
+
+    #[tokio::test]
+    async fn an_epoch_that_is_asked_for_comes_at_once() {
+        let Bench { folder: _folder, source: (source, mut told), sink, stop: _stop, epochs, .. } = part();
+        let start = Instant::now();
+        for epoch in 1..=3 {
+            epochs.ask();
+            assert_eq!(told.recv().await, Some(Command::Barrier(Epoch(epoch))));
+            source.snapshot(Epoch(epoch), at(1));
+            sink.snapshot(Epoch(epoch), at(1));
+            assert_eq!(told.recv().await, Some(Command::Durable));
+        }
+        assert!(start.elapsed() >= SHORTEST_INTERVAL * 2, "not one upon the other: {:?}", start.elapsed());
     }
 }

@@ -84,7 +84,10 @@ impl Store {
             let mut facts = write.open_table(FACTS)?;
             let found = facts.get("format")?.map(|found| found.value());
             match found {
-                None => drop(facts.insert("format", FORMAT)?),
+                None => {
+                    facts.insert("format", FORMAT)?;
+                    facts.insert("lineage", rand::random::<u64>())?;
+                }
                 Some(FORMAT) => {}
                 Some(found) => anyhow::bail!("they are of version {found}, and this logd reads version {FORMAT}"),
             }
@@ -99,6 +102,14 @@ impl Store {
     pub(crate) fn last_epoch(&self) -> anyhow::Result<Epoch> {
         let facts = self.database.begin_read()?.open_table(FACTS)?;
         Ok(Epoch(facts.get("epoch")?.map_or(0, |epoch| epoch.value())))
+    }
+
+    /// The store's name, drawn at random when it was made: what a service keeps for logd under this name belongs to
+    /// these checkpoints and to none that were thrown away.
+    pub(crate) fn lineage(&self) -> anyhow::Result<String> {
+        let facts = self.database.begin_read()?.open_table(FACTS)?;
+        let lineage = facts.get("lineage")?.context("the store has no lineage")?.value();
+        Ok(format!("{lineage:016x}"))
     }
 
     /// What a component has left.

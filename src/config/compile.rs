@@ -77,7 +77,7 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
         }
     }
     let outputs = |pipeline: &Pipeline<'_>, component: &ComponentConfig<'_>| {
-        let plan = plans.get(&ComponentId::new(&pipeline.id, &component.id))?.describe();
+        let plan = plans.get(&ComponentId::new(&pipeline.id, &component.id))?;
         Some(Outputs { main: plan.has_main(), ports: plan.ports() })
     };
     let edges = resolve(&pipelines, outputs, &mut diagnostics);

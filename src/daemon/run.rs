@@ -207,10 +207,25 @@ impl Watched for Parts {
     }
 
     fn unready(&self) -> Vec<Reason> {
-        let reason = |status: &Status| {
-            Some(Reason { pipeline: status.pipelines().to_owned(), component: None, reason: status.failure()? })
-        };
-        self.now().iter().filter_map(reason).collect()
+        let mut reasons = Vec::new();
+        for status in self.now() {
+            let whole = status.failure().map(|reason| Reason {
+                pipeline: status.pipelines().to_owned(),
+                component: None,
+                reason,
+            });
+            let accounts = status.accounts();
+            let of_components = accounts.iter().filter_map(|account| {
+                let component = account.component();
+                Some(Reason {
+                    pipeline: component.pipeline().to_owned(),
+                    component: Some(component.id().to_owned()),
+                    reason: account.health().reason()?,
+                })
+            });
+            reasons.extend(whole.into_iter().chain(of_components));
+        }
+        reasons
     }
 }
 

@@ -4,22 +4,24 @@ use std::time::Duration;
 
 use rand::Rng;
 
-/// Exponential back-off with full jitter (Brooker, "Exponential Backoff and Jitter", 2015): the wait is drawn from the
-/// upper half of a range that doubles, so that many clients of a service that comes back do not come back at once.
-#[derive(Debug, Default)]
+/// Exponential back-off with jitter (Brooker, "Exponential Backoff and Jitter", 2015): the wait is drawn from the upper
+/// half of a range that doubles, so that many clients of a service that comes back do not come back at once.
+#[derive(Debug)]
 pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
     failures: u32,
 }
 
-/// The range of the first wait.
-const FIRST: Duration = Duration::from_millis(100);
-/// The longest wait.
-const MOST: Duration = Duration::from_secs(2);
-
 impl Backoff {
+    /// The range of waits is `first`, then twice as much, and so on until `longest`.
+    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, failures: 0 }
+    }
+
     /// How long to wait after another failure. The service's own wish is heeded, if it is longer.
     pub(crate) fn next(&mut self, wish: Option<Duration>) -> Duration {
-        let range = FIRST.saturating_mul(1 << self.failures.min(16)).min(MOST);
+        let range = self.first.saturating_mul(1 << self.failures.min(16)).min(self.longest);
         self.failures = self.failures.saturating_add(1);
         range.mul_f64(rand::rng().random_range(0.5..=1.0)).max(wish.unwrap_or_default())
     }
@@ -36,13 +38,14 @@ mod tests {
 
     #[test]
     fn grows_to_its_bound_and_heeds_the_service() {
-        let mut backoff = Backoff::default();
+        let (shortest, longest) = (Duration::from_millis(100), Duration::from_secs(2));
+        let mut backoff = Backoff::new(shortest, longest);
         let first = backoff.next(None);
-        assert!(first >= FIRST / 2 && first <= FIRST, "{first:?}");
+        assert!(first >= shortest / 2 && first <= shortest, "{first:?}");
         for _ in 0..100 {
-            assert!(backoff.next(None) <= MOST);
+            assert!(backoff.next(None) <= longest);
         }
-        assert!(backoff.next(None) >= MOST / 2);
+        assert!(backoff.next(None) >= longest / 2);
         assert_eq!(backoff.next(Some(Duration::from_secs(60))), Duration::from_secs(60));
     }
 }

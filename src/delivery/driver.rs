@@ -4,30 +4,35 @@
 //! back-pressure and not memory. It says that an epoch is delivered only when every event before the barrier has been
 //! delivered or given up.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use logd_sdk::Batch;
 use logd_sdk::erased::AnySink;
-use logd_sdk::sink::{Attempt, Delivery};
-use logd_sdk::{Batch, Port};
-use tokio::task::JoinSet;
+use logd_sdk::sink::Delivery;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use super::attempts::Shared;
 use super::backoff::Backoff;
-use crate::checkpoint::Snapshot;
+use super::concurrency::Limit;
+use super::journal::Journal;
+use super::rate::RateLimit;
+use crate::checkpoint::{Command, Snapshot};
 use crate::topology::{Activity, Arrival, Inlet, Links, Room};
 
 /// A sink that is ready to run.
 pub(crate) struct Driver {
-    /// What it delivers to.
-    pub(crate) sink: Arc<dyn AnySink>,
-    /// How.
-    pub(crate) delivery: Delivery,
+    shared: Arc<Shared>,
     /// What it receives.
-    pub(crate) inlet: Inlet,
-    /// Where it reports, and where dead letters go.
-    pub(crate) links: Arc<Links>,
+    inlet: Inlet,
+    /// What it is told: that an epoch has become durable.
+    commands: UnboundedReceiver<Command>,
+    deliveries: JoinSet<anyhow::Result<Settled>>,
+    gathering: Option<Gathering>,
+    activity: Activity,
 }
 
 /// Batches that wait to be sent as one.
@@ -57,46 +62,59 @@ struct Settled {
 }
 
 impl Driver {
+    /// Delivers what comes in by `inlet` to `sink`.
+    pub(crate) fn new(
+        sink: Arc<dyn AnySink>,
+        delivery: Delivery,
+        journal: Option<Journal>,
+        inlet: Inlet,
+        commands: UnboundedReceiver<Command>,
+        links: Links,
+    ) -> Self {
+        let limit = Mutex::new(Limit::new(delivery.concurrency));
+        let rate = delivery.rate_limit.map(|(number, span)| RateLimit::new(number, span));
+        Self {
+            shared: Arc::new(Shared { sink, links, delivery, limit, rate, journal }),
+            inlet,
+            commands,
+            deliveries: JoinSet::new(),
+            gathering: None,
+            activity: Activity::new(),
+        }
+    }
+
     /// Runs until the input ends.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
-        let mut deliveries: JoinSet<anyhow::Result<Settled>> = JoinSet::new();
-        let mut gathering: Option<Gathering> = None;
-        let mut activity = Activity::new();
+        let timeout = self.shared.delivery.timeout;
         loop {
-            let due = gathering.as_ref().map_or_else(Instant::now, |gathering| gathering.since + self.delivery.timeout);
-            let room = deliveries.len() < self.delivery.concurrency;
+            let due = self.gathering.as_ref().map_or_else(Instant::now, |gathering| gathering.since + timeout);
+            let room = self.deliveries.len() < self.shared.limit().allowed();
             tokio::select! {
                 biased;
-                Some(settled) = deliveries.join_next() => self.settle(settled, &mut activity)?,
-                () = sleep_until(due), if gathering.is_some() && room => self.begin(&mut gathering, &mut deliveries),
+                Some(settled) = self.deliveries.join_next() => self.settle(settled)?,
+                Some(command) = self.commands.recv() => self.apply(command).await,
+                () = sleep_until(due), if self.gathering.is_some() && room => self.begin(),
                 arrival = self.inlet.next(), if room => match arrival? {
                     Arrival::Batch(parcel) => {
-                        self.links.account.received(parcel.batch.len() as u64, parcel.event_bytes);
-                        let batch = Links::with_fields(&self.links.reads, parcel.batch);
-                        if batch.is_empty() {
-                            continue;
-                        }
-                        let gathered = match gathering.take() {
-                            Some(gathered) => gathering.insert(gathered.and(batch, parcel.room)),
-                            None => gathering.insert(Gathering::new(batch, parcel.room)),
-                        };
-                        let full = gathered.batch.len() >= self.delivery.max_events
-                            || gathered.batch.size() >= self.delivery.max_bytes;
-                        if full {
-                            self.begin(&mut gathering, &mut deliveries);
+                        self.links().account.received(parcel.batch.len() as u64, parcel.event_bytes);
+                        let batch = self.shared.new_events(Links::with_fields(&self.links().reads, parcel.batch));
+                        if !batch.is_empty() {
+                            self.gather(batch, parcel.room);
                         }
                     }
                     Arrival::Barrier(epoch) => {
-                        self.flush(&mut gathering, &mut deliveries, &mut activity).await?;
                         let kept = self.sync().await?;
-                        self.links.reporter.snapshot(epoch, kept);
-                        self.links.outlets.barrier(epoch)?;
+                        self.links().reporter.snapshot(epoch, kept);
+                        self.links().outlets.barrier(epoch)?;
                     }
                     last @ (Arrival::End | Arrival::Close) => {
-                        self.flush(&mut gathering, &mut deliveries, &mut activity).await?;
                         let kept = self.sync().await?;
-                        self.links.reporter.ended(kept);
-                        self.links.outlets.finish(matches!(last, Arrival::End))?;
+                        self.links().reporter.ended(kept);
+                        self.links().outlets.finish(matches!(last, Arrival::End))?;
+                        // Nothing more comes, but what was delivered still becomes durable.
+                        while let Some(command) = self.commands.recv().await {
+                            self.apply(command).await;
+                        }
                         return Ok(());
                     }
                 },
@@ -104,100 +122,85 @@ impl Driver {
         }
     }
 
-    /// Begins to deliver what was gathered.
-    fn begin(&self, gathering: &mut Option<Gathering>, deliveries: &mut JoinSet<anyhow::Result<Settled>>) {
-        if let Some(gathered) = gathering.take() {
-            let (sink, links) = (Arc::clone(&self.sink), Arc::clone(&self.links));
-            deliveries.spawn(deliver(sink, links, self.delivery.attempt_timeout, gathered));
-        }
+    fn links(&self) -> &Links {
+        &self.shared.links
     }
 
-    /// Waits until all that was received has been settled.
-    async fn flush(
-        &self,
-        gathering: &mut Option<Gathering>,
-        deliveries: &mut JoinSet<anyhow::Result<Settled>>,
-        activity: &mut Activity,
-    ) -> anyhow::Result<()> {
-        self.begin(gathering, deliveries);
-        while let Some(settled) = deliveries.join_next().await {
-            self.settle(settled, activity)?;
-        }
-        Ok(())
-    }
-
-    fn settle(
-        &self,
-        settled: Result<anyhow::Result<Settled>, tokio::task::JoinError>,
-        activity: &mut Activity,
-    ) -> anyhow::Result<()> {
-        let Settled { events, since, took } = settled.context("the sink panicked")??;
-        self.links.account.handled(events, since.elapsed());
-        activity.busy(took, &self.links.account);
-        Ok(())
-    }
-
-    /// Makes what was delivered durable, and returns what is to be kept of it.
-    async fn sync(&self) -> anyhow::Result<Snapshot> {
-        Ok(Snapshot::position(self.sink.sync().await.context("what was delivered can't be made durable")?))
-    }
-}
-
-/// Delivers one batch, however many attempts it takes.
-async fn deliver(
-    sink: Arc<dyn AnySink>,
-    links: Arc<Links>,
-    timeout: Duration,
-    gathered: Gathering,
-) -> anyhow::Result<Settled> {
-    let Gathering { mut batch, rooms, since } = gathered;
-    let events = batch.len() as u64;
-    let mut took = Duration::ZERO;
-    let mut backoff = Backoff::default();
-    while !batch.is_empty() {
-        let start = Instant::now();
-        let attempt = match tokio::time::timeout(timeout, sink.deliver(&batch)).await {
-            Ok(attempt) => attempt,
-            Err(_) => Attempt::failed(&batch, format!("no answer within {timeout:?}")),
+    /// Adds a batch to those that wait, and begins to deliver when they are enough.
+    fn gather(&mut self, batch: Arc<Batch>, room: Room) {
+        let gathered = match self.gathering.take() {
+            Some(gathered) => gathered.and(batch, room),
+            None => Gathering::new(batch, room),
         };
-        took += start.elapsed();
-        let Attempt { retry, after, reject, error } = attempt;
-        let (delivered, bytes) = delivered(&batch, &retry, &reject);
-        links.account.sent(Port::MAIN, delivered, bytes);
-        if !reject.is_empty() {
-            let (rows, reasons): (Vec<u32>, Vec<String>) = reject.into_iter().unzip();
-            links.account.errors("rejected", "sending", rows.len() as u64);
-            tracing::warn!(component = %links.account.component(), events = rows.len(),
-                reason = reasons.first().map_or("", String::as_str), "Events were rejected.");
-            links.outlets.bury(&batch.select(&rows), &reasons, backoff.failures() + 1, &links.account).await?;
+        let delivery = &self.shared.delivery;
+        let full = gathered.batch.len() >= delivery.max_events || gathered.batch.size() >= delivery.max_bytes;
+        self.gathering = Some(gathered);
+        if full {
+            self.begin();
         }
-        if retry.is_empty() {
-            break;
-        }
-        let error = error.unwrap_or_else(|| "the service asked to try again".to_owned());
-        let wait = backoff.next(after);
-        links.account.errors("delivery_failed", "sending", 1);
-        if backoff.failures().is_power_of_two() {
-            // The first, second, fourth … failure in a row: enough to know, and no flood.
-            tracing::warn!(component = %links.account.component(), error, attempts = backoff.failures(),
-                events = retry.len(), "Events could not be delivered; trying again.");
-        }
-        if retry.len() < batch.len() {
-            batch = Arc::new(batch.select(&retry));
-        }
-        tokio::time::sleep(wait).await;
     }
-    drop(rooms);
-    Ok(Settled { events, since, took })
-}
 
-/// How many events, and bytes of events, are neither to be tried again nor rejected.
-fn delivered(batch: &Batch, retry: &[u32], reject: &[(u32, String)]) -> (u64, u64) {
-    if retry.is_empty() && reject.is_empty() {
-        return (batch.len() as u64, batch.event_bytes() as u64);
+    /// Begins to deliver what was gathered.
+    fn begin(&mut self) {
+        let Some(Gathering { batch, rooms, since }) = self.gathering.take() else { return };
+        let (shared, under_way) = (Arc::clone(&self.shared), self.deliveries.len() + 1);
+        self.deliveries.spawn(async move {
+            let events = batch.len() as u64;
+            let took = shared.deliver(batch, under_way).await?;
+            // The batches hold their places on the edge until here.
+            drop(rooms);
+            Ok(Settled { events, since, took })
+        });
     }
-    let left: std::collections::BTreeSet<u32> =
-        retry.iter().copied().chain(reject.iter().map(|(row, _)| *row)).collect();
-    let rows = batch.rows().iter().zip(0_u32..).filter(|(_, row)| !left.contains(row));
-    rows.fold((0, 0), |(events, bytes), (row, _)| (events + 1, bytes + row.range().len() as u64))
+
+    fn settle(&mut self, settled: Result<anyhow::Result<Settled>, JoinError>) -> anyhow::Result<()> {
+        let Settled { events, since, took } = settled.context("the sink panicked")??;
+        self.shared.links.account.handled(events, since.elapsed());
+        self.activity.busy(took, &self.shared.links.account);
+        Ok(())
+    }
+
+    /// Waits until all that was received has been settled, makes it durable, and returns what is to be kept of it.
+    async fn sync(&mut self) -> anyhow::Result<Snapshot> {
+        self.begin();
+        while let Some(settled) = self.deliveries.join_next().await {
+            self.settle(settled)?;
+        }
+        // What the epoch before has made durable is applied before there is more.
+        while let Ok(command) = self.commands.try_recv() {
+            self.apply(command).await;
+        }
+        if let Some(journal) = &self.shared.journal {
+            journal.cut()?;
+        }
+        Ok(Snapshot::position(self.shared.sink.sync().await.context("what was delivered can't be made durable")?))
+    }
+
+    /// An epoch has become durable: the sink may do what it has kept back until then, however often that takes.
+    async fn apply(&mut self, command: Command) {
+        let Command::Durable = command else { return };
+        if let Some(journal) = &self.shared.journal {
+            journal.durable();
+        }
+        let Some(kept) = self.links().reporter.durable() else { return };
+        let (delivery, account) = (&self.shared.delivery, &self.links().account);
+        let mut backoff = Backoff::new(delivery.first_backoff, delivery.longest_backoff);
+        loop {
+            let commit = tokio::time::timeout(delivery.attempt_timeout, self.shared.sink.commit(&kept));
+            let error = match commit.await {
+                Ok(Ok(())) if backoff.failures() == 0 => return,
+                Ok(Ok(())) => return account.health().well(),
+                Ok(Err(error)) => format!("{error:#}"),
+                Err(_) => format!("no answer within {:?}", delivery.attempt_timeout),
+            };
+            let wait = backoff.next(None);
+            account.errors("commit_failed", "sending", 1);
+            account.health().ill(error.clone());
+            if backoff.failures().is_power_of_two() {
+                tracing::warn!(component = %account.component(), error, attempts = backoff.failures(),
+                    "What has become durable could not be applied; trying again.");
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use logd_sdk::component::Kind;
 use logd_sdk::meters::Meters;
 use logd_sdk::outputs::Discard;
-use logd_sdk::{Clock, ComponentId, Outputs, Port, Time};
+use logd_sdk::{Clock, ComponentId, Health, Outputs, Port, Time};
 use metrics::{Counter, Gauge, Histogram};
 
 /// The standard meters of a component, with the counts as numbers beside them.
@@ -30,6 +30,8 @@ pub(crate) struct Account {
     unaccounted: Gauge,
     utilization: Gauge,
     latency: Histogram,
+    /// What the component says of itself.
+    health: Health,
     /// Only components that wait for event time have it.
     watermark_lag: OnceLock<Gauge>,
 }
@@ -106,6 +108,7 @@ impl Account {
             utilization: meters.gauge("logd_utilization", &[]),
             latency: meters.histogram("logd_component_latency_seconds", &[]),
             counts: Counts::default(),
+            health: Health::default(),
             watermark_lag: OnceLock::new(),
             component,
             clock,
@@ -116,6 +119,11 @@ impl Account {
     /// Whose account it is.
     pub(crate) fn component(&self) -> &ComponentId {
         &self.component
+    }
+
+    /// What the component says of itself.
+    pub(crate) fn health(&self) -> &Health {
+        &self.health
     }
 
     /// The component's own meters.

@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use futures::future::BoxFuture;
 use logd_sdk::condition::Conditions;
 use logd_sdk::erased::AnySink;
-use logd_sdk::{Clock, ComponentId, Context, Plan};
+use logd_sdk::sink::Repeats;
+use logd_sdk::{Clock, ComponentId, Context, Epochs, Plan};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::edge::{Receiver, Sender, edge};
@@ -22,7 +23,7 @@ use super::source_node::SourceNode;
 use super::transform_node::TransformNode;
 use super::watermarks::Watermarks;
 use crate::checkpoint::{Changes, Command, Coordinator, Durable, Entry, Member, Reporter, Saved, Store};
-use crate::delivery::Driver;
+use crate::delivery::{Driver, Journal};
 use crate::telemetry::{Account, EdgeMeters};
 
 /// What components are built with, whatever part they are of.
@@ -64,6 +65,7 @@ pub(crate) async fn build(graph: &Graph, environment: &Environment) -> anyhow::R
     let mut edges = Edges::new(graph, environment.edge_capacity);
     let (reports, received) = unbounded_channel();
     let (mut tasks, mut members, mut accounts) = (Vec::new(), Vec::new(), Vec::new());
+    let (lineage, epochs): (Arc<str>, _) = (environment.store.lineage()?.into(), Epochs::default());
     for (place, node) in graph.nodes.iter().enumerate() {
         let account = Arc::new(Account::new(
             node.id.clone(),
@@ -73,32 +75,34 @@ pub(crate) async fn build(graph: &Graph, environment: &Environment) -> anyhow::R
             environment.clock.clone(),
         ));
         accounts.push(Arc::clone(&account));
-        let mut member = Member { component: node.id.clone(), source: None };
         let durable = Durable::default();
+        let (sender, commands) = unbounded_channel();
+        let has_line = matches!(node.plan, Plan::Source(_) | Plan::Sink(_));
+        members.push(Member {
+            component: node.id.clone(),
+            is_source: matches!(node.plan, Plan::Source(_)),
+            line: has_line.then(|| (sender, Arc::clone(&durable))),
+        });
         let links = Links {
-            outlets: Outlets::new(&node.plan.describe().ports(), edges.take_outlets(place)),
-            reporter: Reporter::new(place, reports.clone(), Arc::clone(&durable)),
+            outlets: Outlets::new(&node.plan.ports(), edges.take_outlets(place)),
+            reporter: Reporter::new(place, reports.clone(), durable),
             account,
             reads: graph.reads(place, environment.conditions.as_ref()),
         };
         let inlet = Inlet::new(edges.take_inlet(place));
-        let component = Component { graph, place, node, environment, links, inlet };
-        let commands = matches!(node.plan, Plan::Source(_)).then(|| {
-            let (sender, receiver) = unbounded_channel();
-            member.source = Some((sender, durable));
-            receiver
-        });
+        let (lineage, epochs) = (Arc::clone(&lineage), epochs.clone());
+        let component = Component { graph, place, node, environment, links, inlet, lineage, epochs };
         let task = tokio::time::timeout(BUILD_TIMEOUT, component.task(commands))
             .await
             .map_err(|_| anyhow::anyhow!("it took longer than {BUILD_TIMEOUT:?}"))
             .and_then(|built| built)
             .with_context(|| format!("`{}` can't be built", node.id))?;
         tasks.push((node.id.clone(), task));
-        members.push(member);
     }
     // The coordinator knows that all are gone when the last of theirs is dropped.
     drop(reports);
-    let coordinator = Coordinator::new(members, received, environment.store.clone(), environment.checkpoint_interval)?;
+    let coordinator =
+        Coordinator::new(members, received, environment.store.clone(), environment.checkpoint_interval, epochs)?;
     Ok(Built { tasks, coordinator, accounts })
 }
 
@@ -110,31 +114,32 @@ struct Component<'b> {
     environment: &'b Environment,
     links: Links,
     inlet: Inlet,
+    lineage: Arc<str>,
+    epochs: Epochs,
 }
 
 impl Component<'_> {
     async fn task(
         self,
-        commands: Option<UnboundedReceiver<Command>>,
+        commands: UnboundedReceiver<Command>,
     ) -> anyhow::Result<BoxFuture<'static, anyhow::Result<()>>> {
         let context = self.context();
         let saved = self.environment.store.load(&self.node.id)?;
         let Self { node, environment, links, inlet, .. } = self;
         let parallelism = environment.threads + 1;
-        Ok(match (&node.plan, commands) {
-            (Plan::Source(plan), Some(commands)) => {
+        Ok(match &node.plan {
+            Plan::Source(plan) => {
                 let mut source = plan.build(&context).await?;
                 if let Some(position) = &saved.position {
                     source.seek(position).context("it can't go back to where the last run ended")?;
                 }
                 Box::pin(SourceNode { source, commands, links }.run())
             }
-            (Plan::Source(_), None) => anyhow::bail!("a source has no line to its coordinator"),
-            (Plan::Transform(plan), _) => {
+            Plan::Transform(plan) => {
                 let transform = plan.build(&context)?;
                 Box::pin(TransformNode { transform, inlet, links, parallelism }.run())
             }
-            (Plan::Keyed(plan), _) => {
+            Plan::Keyed(plan) => {
                 let keyed = plan.build(&context)?;
                 let shards = Shards::new(keyed.as_ref(), environment.threads);
                 let watermarks = keyed.timing().map(|timing| Watermarks::new(timing, environment.clock.clone()));
@@ -149,7 +154,7 @@ impl Component<'_> {
                 }
                 Box::pin(task.run())
             }
-            (Plan::Sink(plan), _) => {
+            Plan::Sink(plan) => {
                 let sink = plan.build(&context).await?;
                 match &saved.position {
                     Some(position) => sink.restore(position).await.context("it can't go back to the last epoch")?,
@@ -157,7 +162,11 @@ impl Component<'_> {
                     None => begin(sink.as_ref(), &node.id, &environment.store).await?,
                 }
                 let delivery = plan.delivery();
-                Box::pin(Driver { sink, delivery, inlet, links: Arc::new(links) }.run())
+                let journal = match delivery.repeats {
+                    Repeats::Harmless => None,
+                    Repeats::Doubled => Some(Journal::open(&context.data_dir.join("delivered"))?),
+                };
+                Box::pin(Driver::new(sink, delivery, journal, inlet, commands, links).run())
             }
         })
     }
@@ -172,6 +181,10 @@ impl Component<'_> {
             conditions: Arc::clone(&environment.conditions),
             data_dir: environment.data_dir.join("components").join(node.id.pipeline()).join(node.id.id()),
             once: environment.once,
+            dry_run: false,
+            lineage: Arc::clone(&self.lineage),
+            health: self.links.account.health().clone(),
+            epochs: self.epochs.clone(),
         }
     }
 }

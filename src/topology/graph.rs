@@ -46,7 +46,7 @@ impl Node {
 
     /// The names of its ports, the main one (empty) first.
     pub(crate) fn ports(&self) -> Vec<String> {
-        std::iter::once(String::new()).chain(self.plan.describe().ports()).collect()
+        std::iter::once(String::new()).chain(self.plan.ports()).collect()
     }
 }
 

@@ -69,8 +69,6 @@ impl Status {
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long a part's tasks may take to return when everything is done.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// A part that has run this long has recovered.
 const RECOVERED: Duration = Duration::from_secs(60);
 
@@ -137,8 +135,9 @@ async fn attempt(built: Built, stop: watch::Receiver<bool>, status: &Status) -> 
     };
     match outcome {
         Ok(outcome) => {
-            // All have handed in their last snapshots. Sources may still have to tell their origins what is durable.
-            let _ = tokio::time::timeout(FAREWELL, async { while running.join_next().await.is_some() {} }).await;
+            // All have handed in their last snapshots. Sources still have to tell their origins what is durable, and sinks
+            // may have kept something back until then.
+            while running.join_next().await.is_some() {}
             Ok(outcome)
         }
         Err(error) => Err(root_cause(error, &mut running).await),

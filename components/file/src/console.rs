@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use anyhow::bail;
 use logd_sdk::component::{Settings, SinkSettings};
 use logd_sdk::condition::{Conditions, Reads};
+use logd_sdk::settings::Codec;
 use logd_sdk::sink::{Attempt, Sink};
 use logd_sdk::{Batch, Clock, ComponentId, Context};
 use schemars::JsonSchema;
@@ -17,7 +18,6 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use self::pretty::Pretty;
-use crate::encoding::Codec;
 
 /// Writes events to standard output or standard error, a line each.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -125,8 +125,8 @@ impl Console {
         let pretty = Pretty::new(self.clock.now(), self.colours);
         for row in 0..batch.len() {
             match self.codec {
-                ConsoleCodec::Text => Codec::Text.write(batch, row, &mut text),
-                ConsoleCodec::Json => Codec::Json.write(batch, row, &mut text),
+                ConsoleCodec::Text => Codec::Text.write_line(batch, row, &mut text),
+                ConsoleCodec::Json => Codec::Json.write_line(batch, row, &mut text),
                 ConsoleCodec::Pretty => pretty.write(&batch.value(row), batch.rows()[row].time, &mut text),
             }
         }

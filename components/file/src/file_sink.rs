@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use logd_sdk::component::{Settings, SinkSettings};
 use logd_sdk::condition::{Conditions, Reads};
-use logd_sdk::settings::{ByteSize, Duration, NameTemplate};
+use logd_sdk::settings::{ByteSize, Duration, Encoding, NameTemplate};
 use logd_sdk::sink::{Attempt, Sink};
 use logd_sdk::{Batch, Check, Context};
 use schemars::JsonSchema;
@@ -24,7 +24,6 @@ use tokio::sync::Mutex;
 use self::files::{Files, Rules};
 use self::name::Namer;
 use self::output::{Compression, Piece};
-use crate::encoding::Encoding;
 
 /// Writes events to files, a line each.
 ///
@@ -141,7 +140,7 @@ impl Sink for FileSink {
                 Ok(name) => {
                     let share = shares.entry(name).or_default();
                     share.rows.push(row as u32);
-                    share.piece.push(|out| self.encoding.codec.write(batch, row, out));
+                    share.piece.push(|out| self.encoding.codec.write_line(batch, row, out));
                 }
                 Err(reason) => attempt.reject.push((row as u32, reason)),
             }

@@ -8,13 +8,11 @@
 //!            └──── the line that was cut off ────┘
 //! ```
 //!
-//! Which files there are, and what became of them since the last look, is the matter of [`follow`]; the sinks share
-//! their [`encoding`].
+//! Which files there are, and what became of them since the last look, is the matter of [`follow`].
 
 mod blackhole;
 mod buffer;
 mod console;
-mod encoding;
 mod file_sink;
 mod file_source;
 mod follow;

@@ -36,6 +36,10 @@ pub(crate) fn context(data_dir: &Path, once: bool) -> Context {
         conditions: Arc::new(NoConditions),
         data_dir: data_dir.to_owned(),
         once,
+        dry_run: false,
+        lineage: "test".into(),
+        health: logd_sdk::Health::default(),
+        epochs: logd_sdk::Epochs::default(),
     }
 }
 

@@ -54,6 +54,10 @@ pub(crate) fn context(read: &[&str]) -> Context {
         conditions: crate::conditions(),
         data_dir: "/nonexistent".into(),
         once: false,
+        dry_run: false,
+        lineage: "test".into(),
+        health: logd_sdk::Health::default(),
+        epochs: logd_sdk::Epochs::default(),
     }
 }
 

@@ -121,7 +121,8 @@ pub trait SourceSettings: Settings {
         None
     }
 
-    /// Builds it: opens what it needs, and spawns nothing.
+    /// Builds it: opens what it needs, and spawns nothing. Where [`Context::dry_run`] says so it also leaves nothing
+    /// behind, and fails if what it needs does not answer.
     ///
     /// # Errors
     /// What it needs can't be had.
@@ -162,7 +163,8 @@ pub trait SinkSettings: Settings {
         Delivery::default()
     }
 
-    /// Builds it: opens what it needs, and spawns nothing.
+    /// Builds it: opens what it needs, and spawns nothing; in a [dry run](Context::dry_run) it leaves nothing behind.
+    /// It does not fail because a service is away: that is for [`Sink::probe`] to say, and for the driver to try again.
     ///
     /// # Errors
     /// What it needs can't be had.
@@ -277,6 +279,23 @@ impl Plan {
             Self::Keyed(plan) => plan.as_ref(),
             Self::Sink(plan) => plan.as_ref(),
         }
+    }
+}
+
+impl Plan {
+    /// The names of the outputs beside the main one. A sink has one, whatever its settings say: what it rejects.
+    #[must_use]
+    pub fn ports(&self) -> Vec<String> {
+        match self {
+            Self::Sink(_) => vec!["dead".to_owned()],
+            _ => self.describe().ports(),
+        }
+    }
+
+    /// Whether there is a main output, which has the component's own name.
+    #[must_use]
+    pub fn has_main(&self) -> bool {
+        !matches!(self, Self::Sink(_)) && self.describe().has_main()
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::condition::Conditions;
+use crate::epochs::Epochs;
 use crate::event::{Columns, Partition};
+use crate::health::Health;
 use crate::meters::Meters;
 
 /// Names a component of a pipeline: `pipeline/id`.
@@ -59,6 +61,15 @@ pub struct Context {
     pub data_dir: PathBuf,
     /// Whether the run ends with its input: a source reads what there is, and then ends.
     pub once: bool,
+    /// Whether it is built only to see whether it can be: no file, folder or name in a service may be left behind.
+    pub dry_run: bool,
+    /// Names the daemon's state, made at random with `data_dir`: what a service keeps for us under it is ours, and of
+    /// no state that was thrown away.
+    pub lineage: Arc<str>,
+    /// What it can do right now, for all to see.
+    pub health: Health,
+    /// Asks for an epoch before its time.
+    pub epochs: Epochs,
 }
 
 impl Context {

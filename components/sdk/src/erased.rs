@@ -57,6 +57,8 @@ pub trait AnySink: Send + Sync {
     fn sync(&self) -> BoxFuture<'_, anyhow::Result<Option<Vec<u8>>>>;
     /// [`Sink::restore`].
     fn restore<'a>(&'a self, epoch: &'a [u8]) -> BoxFuture<'a, anyhow::Result<()>>;
+    /// [`Sink::commit`].
+    fn commit<'a>(&'a self, epoch: &'a [u8]) -> BoxFuture<'a, anyhow::Result<()>>;
 }
 
 impl<S: Sink> AnySink for S {
@@ -74,6 +76,10 @@ impl<S: Sink> AnySink for S {
 
     fn restore<'a>(&'a self, epoch: &'a [u8]) -> BoxFuture<'a, anyhow::Result<()>> {
         Box::pin(Sink::restore(self, epoch))
+    }
+
+    fn commit<'a>(&'a self, epoch: &'a [u8]) -> BoxFuture<'a, anyhow::Result<()>> {
+        Box::pin(Sink::commit(self, epoch))
     }
 }
 

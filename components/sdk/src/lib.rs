@@ -8,14 +8,16 @@
 //! - [`component`]: the line by which a family lists a component, and its settings' four phases,
 //! - [`settings`]: the types that settings are made of,
 //! - [`report`]: how a component says what is wrong with its settings,
-//! - [`condition`], [`clock`], [`meters`], [`http`]: what the daemon and this crate hand to components.
+//! - [`condition`], [`clock`], [`meters`], [`health`], [`epochs`], [`http`]: what the daemon and this crate hand to components.
 
 pub mod clock;
 pub mod component;
 pub mod condition;
 pub mod context;
+pub mod epochs;
 pub mod erased;
 pub mod event;
+pub mod health;
 pub mod http;
 pub mod keyed;
 pub mod meters;
@@ -31,6 +33,8 @@ pub mod transform;
 pub use clock::Clock;
 pub use component::{Check, Component, Plan, Settings};
 pub use context::{ComponentId, Context};
+pub use epochs::Epochs;
 pub use event::{Batch, Block, Body, Columns, EventId, Field, Partition, Row, Slot};
+pub use health::Health;
 pub use outputs::{Outputs, Port};
 pub use time::Time;

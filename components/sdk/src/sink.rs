@@ -4,6 +4,7 @@
 //! dead letters and metrics belong to the driver in the daemon, which is the same for all.
 
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::event::Batch;
@@ -17,10 +18,49 @@ pub struct Delivery {
     pub max_bytes: usize,
     /// A batch is sent when its first event has waited this long.
     pub timeout: Duration,
-    /// How many attempts may be under way at once; 1 keeps the order of events.
-    pub concurrency: usize,
+    /// How many attempts may be under way at once.
+    pub concurrency: Concurrency,
     /// How long one attempt may take.
     pub attempt_timeout: Duration,
+    /// At most so many attempts in each span of time, over all of them.
+    pub rate_limit: Option<(u32, Duration)>,
+    /// How long to wait after a first failure; the wait doubles with each one more.
+    pub first_backoff: Duration,
+    /// How long to wait at most.
+    pub longest_backoff: Duration,
+    /// What the service makes of an event that comes twice.
+    pub repeats: Repeats,
+}
+
+/// How many attempts may be under way at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concurrency {
+    /// So many. 1 keeps the order of events.
+    Fixed(NonZeroUsize),
+    /// As many as make the service faster, up to this many: the driver measures.
+    Adaptive(NonZeroUsize),
+}
+
+impl Concurrency {
+    /// One attempt after the other, in the order of events.
+    pub const ONE: Self = Self::Fixed(NonZeroUsize::MIN);
+
+    /// How many there may ever be.
+    #[must_use]
+    pub fn most(self) -> usize {
+        let (Self::Fixed(most) | Self::Adaptive(most)) = self;
+        most.get()
+    }
+}
+
+/// What a service makes of an event that comes to it a second time, as after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// It knows the event by its key, or the sink takes back what an epoch does not have: nothing is doubled.
+    Harmless,
+    /// It would have the event twice. The driver remembers the ids of what was delivered since the last epoch, and does
+    /// not send these again.
+    Doubled,
 }
 
 impl Default for Delivery {
@@ -30,8 +70,27 @@ impl Default for Delivery {
             max_events: 1,
             max_bytes: 1,
             timeout: Duration::ZERO,
-            concurrency: 1,
+            concurrency: Concurrency::ONE,
             attempt_timeout: Duration::from_secs(60),
+            rate_limit: None,
+            first_backoff: Duration::from_millis(100),
+            longest_backoff: Duration::from_secs(2),
+            repeats: Repeats::Harmless,
+        }
+    }
+}
+
+impl Delivery {
+    /// For a service that is reached over the network.
+    #[must_use]
+    pub fn remote() -> Self {
+        Self {
+            max_events: 5000,
+            max_bytes: 4 << 20,
+            timeout: Duration::from_secs(1),
+            concurrency: Concurrency::Adaptive(const { NonZeroUsize::new(8).unwrap() }),
+            attempt_timeout: Duration::from_secs(30),
+            ..Self::default()
         }
     }
 }
@@ -98,6 +157,17 @@ pub trait Sink: Send + Sync + 'static {
     /// # Errors
     /// What was kept can't be read, or what it names can't be brought back.
     fn restore(&self, epoch: &[u8]) -> impl Future<Output = anyhow::Result<()>> + Send {
+        let _ = epoch;
+        async { Ok(()) }
+    }
+
+    /// What [`sync`](Self::sync) returned has become durable with its epoch: a sink that keeps effects back until then
+    /// applies them now. Not called for an epoch that [`restore`](Self::restore) has gone back to: a sink applies that
+    /// one again there, since nobody knows whether it was applied before the crash.
+    ///
+    /// # Errors
+    /// It could not be done: the driver tries again, and the next epoch waits.
+    fn commit(&self, epoch: &[u8]) -> impl Future<Output = anyhow::Result<()>> + Send {
         let _ = epoch;
         async { Ok(()) }
     }

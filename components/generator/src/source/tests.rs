@@ -46,6 +46,10 @@ async fn named(id: &str, text: &str, clock: &Clock) -> GeneratorSource {
         conditions: Arc::new(NoConditions),
         data_dir: "unused".into(),
         once: false,
+        dry_run: false,
+        lineage: "test".into(),
+        health: logd_sdk::Health::default(),
+        epochs: logd_sdk::Epochs::default(),
     };
     settings(text).build(&context).await.unwrap()
 }

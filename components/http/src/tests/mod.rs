@@ -48,6 +48,10 @@ pub(crate) fn context(fields: &[&str]) -> Context {
         conditions: Arc::new(NoConditions),
         data_dir: "data".into(),
         once: false,
+        dry_run: false,
+        lineage: "test".into(),
+        health: logd_sdk::Health::default(),
+        epochs: logd_sdk::Epochs::default(),
     }
 }
 

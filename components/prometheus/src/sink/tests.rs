@@ -30,6 +30,10 @@ fn context() -> Context {
         conditions: Arc::new(NoConditions),
         data_dir: "data".into(),
         once: false,
+        dry_run: false,
+        lineage: "test".into(),
+        health: logd_sdk::Health::default(),
+        epochs: logd_sdk::Epochs::default(),
     }
 }
 

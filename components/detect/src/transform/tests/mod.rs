@@ -54,6 +54,10 @@ fn context(id: &str, component_type: &'static str, clock: Clock) -> Context {
         conditions: Arc::new(NoConditions),
         data_dir: "unused".into(),
         once: true,
+        dry_run: false,
+        lineage: "test".into(),
+        health: logd_sdk::Health::default(),
+        epochs: logd_sdk::Epochs::default(),
     }
 }
 

@@ -66,6 +66,10 @@ fn context(clock: Clock) -> Context {
         conditions: Arc::new(Toy),
         data_dir: "unused".into(),
         once: true,
+        dry_run: false,
+        lineage: "test".into(),
+        health: logd_sdk::Health::default(),
+        epochs: logd_sdk::Epochs::default(),
     }
 }
 

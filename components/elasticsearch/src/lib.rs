@@ -1,0 +1,6 @@
+//! Elasticsearch as a sink.
+
+use logd_sdk::Component;
+
+/// What this family has.
+pub static COMPONENTS: &[Component] = &[];

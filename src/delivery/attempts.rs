@@ -1,0 +1,128 @@
+//! One batch, however many attempts it takes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use logd_sdk::erased::AnySink;
+use logd_sdk::outputs::Discard;
+use logd_sdk::sink::{Attempt, Delivery};
+use logd_sdk::{Batch, Port};
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::concurrency::Limit;
+use super::journal::Journal;
+use super::rate::RateLimit;
+use crate::topology::Links;
+
+/// What all deliveries of a driver share.
+pub(crate) struct Shared {
+    pub(crate) sink: Arc<dyn AnySink>,
+    pub(crate) links: Links,
+    pub(crate) delivery: Delivery,
+    pub(crate) limit: Mutex<Limit>,
+    pub(crate) rate: Option<RateLimit>,
+    /// Where the sink can't tell a repeat.
+    pub(crate) journal: Option<Journal>,
+}
+
+impl Shared {
+    /// How many deliveries may be under way, and how.
+    pub(crate) fn limit(&self) -> MutexGuard<'_, Limit> {
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves out what an earlier process has delivered.
+    pub(crate) fn new_events(&self, batch: Arc<Batch>) -> Arc<Batch> {
+        let Some(rows) = self.journal.as_ref().and_then(|journal| journal.new_rows(&batch)) else { return batch };
+        let known = (batch.len() - rows.len()) as u64;
+        self.links.account.discarded(Discard::Intended, "delivered_before", known);
+        self.links.account.handled(known, Duration::ZERO);
+        Arc::new(batch.select(&rows))
+    }
+
+    /// Delivers a batch. Returns how long the attempts took.
+    pub(crate) async fn deliver(&self, mut batch: Arc<Batch>, under_way: usize) -> anyhow::Result<Duration> {
+        let mut took = Duration::ZERO;
+        let mut backoff = Backoff::new(self.delivery.first_backoff, self.delivery.longest_backoff);
+        while !batch.is_empty() {
+            if let Some(rate) = &self.rate {
+                rate.turn().await;
+            }
+            let start = Instant::now();
+            let timeout = self.delivery.attempt_timeout;
+            let attempt = match tokio::time::timeout(timeout, self.sink.deliver(&batch)).await {
+                Ok(attempt) => attempt,
+                Err(_) => Attempt::failed(&batch, format!("no answer within {timeout:?}")),
+            };
+            took += start.elapsed();
+            self.limit().note(start.elapsed(), !attempt.retry.is_empty(), under_way);
+            let (retry, wait) = self.settle(&batch, attempt, &mut backoff).await?;
+            if retry.is_empty() {
+                break;
+            }
+            if retry.len() < batch.len() {
+                batch = Arc::new(batch.select(&retry));
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Ok(took)
+    }
+
+    /// Enters what became of an attempt. Returns what is to be tried again, and after how long.
+    async fn settle(
+        &self,
+        batch: &Batch,
+        attempt: Attempt,
+        backoff: &mut Backoff,
+    ) -> anyhow::Result<(Vec<u32>, Duration)> {
+        let Attempt { retry, after, reject, error } = attempt;
+        let account = &self.links.account;
+        let rows = Delivered::new(batch.len(), &retry, &reject);
+        if let Some(journal) = &self.journal {
+            journal.delivered(batch, rows.iter()).context("what was delivered can't be noted")?;
+        }
+        account.sent(Port::MAIN, rows.iter().count() as u64, rows.iter().map(|row| batch.raw(row).len() as u64).sum());
+        if !reject.is_empty() {
+            let (rows, reasons): (Vec<u32>, Vec<String>) = reject.into_iter().unzip();
+            account.errors("rejected", "sending", rows.len() as u64);
+            tracing::warn!(component = %account.component(), events = rows.len(),
+                reason = reasons.first().map_or("", String::as_str), "Events were rejected.");
+            self.links.outlets.bury(&batch.select(&rows), &reasons, backoff.failures() + 1, account).await?;
+        }
+        if retry.is_empty() {
+            account.health().well();
+            return Ok((retry, Duration::ZERO));
+        }
+        let error = error.unwrap_or_else(|| "the service asked to try again".to_owned());
+        let wait = backoff.next(after);
+        account.errors("delivery_failed", "sending", 1);
+        account.health().ill(error.clone());
+        if backoff.failures().is_power_of_two() {
+            // The first, second, fourth … failure in a row: enough to know, and no flood.
+            tracing::warn!(component = %account.component(), error, attempts = backoff.failures(),
+                events = retry.len(), "Events could not be delivered; trying again.");
+        }
+        Ok((retry, wait))
+    }
+}
+
+/// The rows that are neither to be tried again nor rejected.
+struct Delivered(Vec<bool>);
+
+impl Delivered {
+    fn new(events: usize, retry: &[u32], reject: &[(u32, String)]) -> Self {
+        let mut delivered = vec![true; events];
+        for row in retry.iter().chain(reject.iter().map(|(row, _)| row)) {
+            if let Some(place) = delivered.get_mut(*row as usize) {
+                *place = false;
+            }
+        }
+        Self(delivered)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().filter(|(_, delivered)| **delivered).map(|(row, _)| row)
+    }
+}

@@ -18,7 +18,7 @@ struct Daemon {
 
 impl Watched for Daemon {
     fn refresh(&self) {
-        self.account.tally();
+        self.account.refresh();
     }
 
     fn unready(&self) -> Vec<Reason> {

@@ -1,7 +1,7 @@
 //! The coordinator of a connected part of the graph: begins epochs, and completes them.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use logd_sdk::{ComponentId, Epochs};
@@ -31,7 +31,8 @@ pub(crate) enum Outcome {
     Finished,
     /// It was told to stop, and everything up to there is delivered and durable.
     Closed,
-    /// A component has failed in a run that does not try again; what is durable stays.
+    /// A component has failed, and it is not tried again: the run ends with its input, or it was told to stop. What is
+    /// durable stays.
     Failed,
 }
 
@@ -71,8 +72,8 @@ impl Coordinator {
         epochs: Epochs,
     ) -> anyhow::Result<Self> {
         let epoch = store.last_epoch()?;
-        let pipeline = members.first().map_or_else(String::new, |member| member.component.pipeline().to_owned());
-        let labels = [("pipeline", pipeline)];
+        let pipelines: BTreeSet<&str> = members.iter().map(|member| member.component.pipeline()).collect();
+        let labels = [("pipeline", pipelines.into_iter().collect::<Vec<_>>().join("+"))];
         let meters = Meters {
             completed: counter!("logd_checkpoint_completed_total", &labels),
             failed: counter!("logd_checkpoint_failed_total", &labels),
@@ -192,10 +193,11 @@ impl Coordinator {
     /// Makes the snapshots durable, and tells sources and sinks.
     async fn commit(&mut self, snapshots: BTreeMap<usize, Snapshot>) -> anyhow::Result<Duration> {
         let start = Instant::now();
-        let positions: Vec<(usize, Vec<u8>)> = snapshots
+        let has_line = |member: &usize| self.members[*member].line.is_some();
+        let told: Vec<(usize, Option<Vec<u8>>)> = snapshots
             .iter()
-            .filter(|(member, _)| self.members[**member].line.is_some())
-            .filter_map(|(&member, snapshot)| Some((member, snapshot.position.clone()?)))
+            .filter(|(member, _)| has_line(member))
+            .map(|(&member, snapshot)| (member, snapshot.position.clone()))
             .collect();
         let entries: Vec<Entry> = snapshots
             .into_iter()
@@ -219,9 +221,9 @@ impl Coordinator {
         self.meters.completed.increment(1);
         #[allow(clippy::cast_precision_loss)]
         self.meters.bytes.record(size as f64);
-        for (member, position) in positions {
+        for (member, position) in told {
             if let Some((sender, durable)) = &self.members[member].line {
-                *Arc::clone(durable).lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
+                *durable.lock().unwrap_or_else(PoisonError::into_inner) = position;
                 let _ = sender.send(Command::Durable);
             }
         }
@@ -238,6 +240,8 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::super::report::Reporter;

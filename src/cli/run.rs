@@ -8,7 +8,7 @@ use logd_sdk::settings::Address;
 use super::Exit;
 use super::settings::{Configuration, say, show};
 use crate::config::daemon::DaemonSettings;
-use crate::daemon::{self, Ended, Options};
+use crate::daemon::{self, Ended, Options, Watch};
 use crate::telemetry::{LogFormat, start_logging};
 
 /// Run the pipelines, and follow their files
@@ -48,9 +48,13 @@ impl Run {
             Ok(settings) => settings,
             Err(exit) => return exit,
         };
+        let paths = self.configuration.paths(&settings);
+        // Before the files are read, so that no edit is missed.
+        let watch = Watch::new(&paths);
         let compiled = self.configuration.compile(&settings, self.once);
-        if compiled.errors() > 0 {
-            show(&compiled.diagnostics);
+        show(&compiled.diagnostics);
+        // A broken file keeps the others from nothing, unless the run is about that file.
+        if compiled.errors() > 0 && (self.once || compiled.graph.nodes.is_empty()) {
             return Exit::Configuration;
         }
         let throttle = match start_logging(self.log_format, &self.log_level) {
@@ -62,10 +66,9 @@ impl Run {
         };
         let threads = daemon::threads(&settings);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
-        let paths = self.configuration.paths(&settings);
         // With --once nobody looks, unless an address is asked for: it may stand beside a daemon.
         let serve = !self.once || self.telemetry_address.is_some();
-        let options = Options { settings, paths, once: self.once, serve, throttle };
+        let options = Options { settings, paths, watch, once: self.once, serve, throttle };
         let ended = runtime.map_err(Into::into).and_then(|runtime| {
             let ended = runtime.block_on(daemon::run(options, compiled));
             // A thread may hang in a write that nobody takes; the process does not wait for it.
@@ -74,7 +77,7 @@ impl Run {
         });
         match ended {
             Ok(Ended::Done) => Exit::Ok,
-            Ok(Ended::CutShort) => Exit::Failure,
+            Ok(Ended::CutShort | Ended::Lost(_)) => Exit::Failure,
             Err(error) => {
                 say(&format!("logd: {error:#}\n"));
                 if error.is::<daemon::InUse>() {

@@ -4,8 +4,12 @@ use clap::{Args, ValueEnum};
 
 use super::Exit;
 use super::settings::{Configuration, print, say, show};
+use crate::config::compile::Compiled;
+use crate::config::daemon::DaemonSettings;
 use crate::config::diagnostic::Severity;
 use crate::config::render;
+use crate::daemon;
+use crate::topology::Rehearsal;
 
 /// Check the pipeline files: every mistake, with its line
 #[derive(Args, Debug)]
@@ -24,6 +28,14 @@ pub(super) struct Validate {
     /// Check for a run with --once, in which every source must have an end
     #[arg(long)]
     once: bool,
+
+    /// Look at the files only: open no file, port or connection
+    #[arg(long)]
+    no_environment: bool,
+
+    /// Do not ask services whether they answer
+    #[arg(long)]
+    skip_healthchecks: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,7 +52,14 @@ impl Validate {
             Ok(settings) => settings,
             Err(exit) => return exit,
         };
-        let compiled = self.configuration.compile(&settings, self.once);
+        let mut compiled = self.configuration.compile(&settings, self.once);
+        if compiled.errors() == 0
+            && !self.no_environment
+            && let Err(error) = self.rehearse(&settings, &mut compiled)
+        {
+            say(&format!("logd: {error:#}\n"));
+            return Exit::Unavailable;
+        }
         let count = |severity| compiled.diagnostics.iter().filter(|found| found.severity == severity).count();
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
         if self.format == Format::Json {
@@ -55,6 +74,28 @@ impl Validate {
             });
         }
         if errors > 0 || self.deny_warnings && warnings > 0 { Exit::Configuration } else { Exit::Ok }
+    }
+
+    /// Builds everything once, and lets it go.
+    fn rehearse(&self, settings: &DaemonSettings, compiled: &mut Compiled) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let rehearsal = Rehearsal {
+            conditions: &logd_parse::conditions(),
+            data_dir: &settings.data_dir,
+            once: self.once,
+            healthchecks: !self.skip_healthchecks,
+            is_ours: &|address| daemon::listens(&settings.data_dir, address),
+        };
+        for (component, error) in runtime.block_on(rehearsal.run(&compiled.graph)) {
+            let message = format!("`{}` would not start: {error:#}", component.id());
+            compiled.refuse(
+                &component,
+                &message,
+                "with --no-environment or --skip-healthchecks only the files are checked",
+            );
+        }
+        runtime.shutdown_background();
+        Ok(())
     }
 }
 

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use logd_sdk::component::Check;
 use logd_sdk::condition::Conditions;
@@ -18,6 +20,7 @@ use super::fields::warn_of_unknown_fields;
 use super::load;
 use super::pipeline::{ComponentConfig, Pipeline};
 use super::resolve::{Edge, Outputs, resolve};
+use super::source_file::SourceFile;
 use super::substitute::Environment;
 use crate::catalogue;
 use crate::topology::{Graph, Input, Node};
@@ -40,6 +43,8 @@ pub(crate) struct Job<'j> {
 pub(crate) struct PipelineFile {
     /// The pipeline's name.
     pub(crate) id: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
     /// Changes when the text does.
     pub(crate) fingerprint: u64,
     /// Whether it and all that it refers to are free of errors, so that its components are in the graph.
@@ -54,9 +59,18 @@ pub(crate) struct Compiled {
     pub(crate) files: Vec<PipelineFile>,
     /// All mistakes of all files, in order.
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Where the names of the components stand.
+    places: HashMap<ComponentId, (Arc<SourceFile>, Range<usize>)>,
 }
 
 impl Compiled {
+    /// Adds a mistake of a component that shows only when it is built.
+    pub(crate) fn refuse(&mut self, component: &ComponentId, message: &str, help: &str) {
+        if let Some((file, span)) = self.places.get(component) {
+            self.diagnostics.push(Diagnostic::error(file, span.clone(), message).help(help));
+        }
+    }
+
     /// How many errors there are.
     pub(crate) fn errors(&self) -> usize {
         self.diagnostics.iter().filter(|found| found.severity == Severity::Error).count()
@@ -88,12 +102,17 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
         .iter()
         .map(|pipeline| PipelineFile {
             id: pipeline.id.clone(),
+            path: pipeline.origin.file().path().to_owned(),
             fingerprint: fingerprint(pipeline.origin.file().text()),
             accepted: !refused.contains(pipeline.id.as_str()),
         })
         .collect();
     let graph = graph(&pipelines, &plans, &edges, &refused);
-    Compiled { graph, files, diagnostics: diagnostics.sorted() }
+    let components = pipelines.iter().flat_map(|pipeline| pipeline.components.values().map(move |one| (pipeline, one)));
+    let place = |(pipeline, one): (&Pipeline<'_>, &ComponentConfig<'_>)| {
+        (ComponentId::new(&pipeline.id, &one.id), (Arc::clone(pipeline.origin.file()), one.id_span.clone()))
+    };
+    Compiled { graph, files, diagnostics: diagnostics.sorted(), places: components.map(place).collect() }
 }
 
 fn fingerprint(text: &str) -> u64 {

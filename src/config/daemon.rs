@@ -113,7 +113,7 @@ impl DaemonSettings {
     fn read(path: &Path, environment: Environment<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let before = diagnostics.errors();
         let document =
-            Document::new(load::read(path, "say where logd.toml is: --config FILE", diagnostics)?, diagnostics);
+            Document::new(load::read(path, "say where logd.toml is: --config FILE", diagnostics).ok()?, diagnostics);
         let (table, origin) = document.table(environment, diagnostics);
         let mut settings: Self =
             read(&origin, Spanned::new(0..0, table.clone()), Known::default(), deserialize, diagnostics)?.sound()?;

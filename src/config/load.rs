@@ -34,7 +34,8 @@ pub fn documents(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Vec<Docume
             continue;
         }
         let help = "say where the pipelines are: -c FILE_OR_DIR";
-        let Some(file) = read(&path, help, diagnostics) else { continue };
+        // One that can't be read is a pipeline all the same: what runs of it runs on.
+        let file = read(&path, help, diagnostics).unwrap_or_else(|unreadable| unreadable);
         let id = file.stem();
         if !is_valid_id(&id) {
             let wrong = Diagnostic::of_file(&file, format!("`{id}` can't be the name of a pipeline"));
@@ -88,25 +89,27 @@ fn is_pipeline(path: &Path) -> bool {
     !hidden && path.extension().is_some_and(|extension| extension == "toml") && !path.is_dir()
 }
 
-/// Reads one file, and says `help` if that can't be done; bytes that are no UTF-8 are an error, and the rest of the text
-/// is looked at all the same.
-pub(super) fn read(path: &Path, help: &str, diagnostics: &mut Diagnostics) -> Option<Arc<SourceFile>> {
+/// Reads one file. Bytes that are no UTF-8 are an error, and the rest of the text is looked at all the same.
+///
+/// # Errors
+/// The file can't be read, which has been said, with `help`: the file without a text.
+pub(super) fn read(path: &Path, help: &str, diagnostics: &mut Diagnostics) -> Result<Arc<SourceFile>, Arc<SourceFile>> {
     let bytes = match bytes(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let wrong = Diagnostic::of_file(&SourceFile::new(path, ""), format!("the file can't be read: {error}"));
-            diagnostics.push(wrong.help(help));
-            return None;
+            let file = SourceFile::new(path, "");
+            diagnostics.push(Diagnostic::of_file(&file, format!("the file can't be read: {error}")).help(help));
+            return Err(file);
         }
     };
     let valid = match String::from_utf8(bytes) {
-        Ok(text) => return Some(SourceFile::new(path, text)),
+        Ok(text) => return Ok(SourceFile::new(path, text)),
         Err(error) => error,
     };
     let file = SourceFile::new(path, String::from_utf8_lossy(valid.as_bytes()));
     let start = valid.utf8_error().valid_up_to();
     diagnostics.push(Diagnostic::error(&file, start..start + 1, "this is not UTF-8"));
-    Some(file)
+    Ok(file)
 }
 
 /// The file's bytes, but never more than [`LARGEST`]: a path may lead to a device or a pipe that has no end.
@@ -143,7 +146,7 @@ mod tests {
         let paths = [path("b.toml"), folder.path().to_owned(), path("f.toml"), path("g"), path("none.toml")];
         let documents = documents(&paths, &mut diagnostics);
         let pipelines = pipelines(&documents, &|_| None, &mut diagnostics);
-        assert_eq!(pipelines.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["b", "a", "d e"]);
+        assert_eq!(pipelines.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["b", "a", "d e", "none"]);
         let folder = format!("{}/", folder.path().display());
         let found: Vec<_> = diagnostics.sorted().iter().map(|found| found.to_string().replace(&folder, "")).collect();
         assert_eq!(

@@ -60,6 +60,15 @@ impl DataDir {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
+    /// The process that holds the folder at `path`, if one does and has said so.
+    pub(super) fn holder(path: &Path) -> Option<u32> {
+        let mut lock = File::open(path.join("lock")).ok()?;
+        let Err(TryLockError::WouldBlock) = lock.try_lock_shared() else { return None };
+        let mut pid = String::new();
+        lock.read_to_string(&mut pid).ok()?;
+        pid.trim().parse().ok()
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path

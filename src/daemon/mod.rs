@@ -1,10 +1,15 @@
 //! The daemon: takes the data folder, runs all units, follows their files, and stops in order.
 
 mod data_dir;
+mod neighbour;
+mod parts;
 mod reload;
 mod run;
+mod status_line;
 mod unit;
 mod watch;
 
 pub(crate) use data_dir::InUse;
+pub(crate) use neighbour::listens;
 pub(crate) use run::{Ended, Options, run, threads};
+pub(crate) use watch::Watch;

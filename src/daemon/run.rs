@@ -2,23 +2,27 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use logd_sdk::Clock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::data_dir::DataDir;
+use super::parts::Parts;
 use super::reload::Fleet;
+use super::status_line::StatusLine;
 use super::unit::Unit;
 use super::watch::Watch;
-use crate::admin::{self, Reason, Watched};
+use crate::admin;
 use crate::checkpoint::{Epoch, Store};
 use crate::config::compile::{Compiled, Job, compile};
 use crate::config::daemon::DaemonSettings;
 use crate::telemetry::{Metrics, Throttle, upkeep};
-use crate::topology::{Environment, Status};
+use crate::topology::Environment;
 
 /// What is to be run, and how.
 pub(crate) struct Options {
@@ -26,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) settings: DaemonSettings,
     /// Files and folders of pipelines.
     pub(crate) paths: Vec<PathBuf>,
+    /// Notices their changes, also those since they were read.
+    pub(crate) watch: Watch,
     /// Whether the run ends with its input.
     pub(crate) once: bool,
     /// Whether metrics and health are served.
@@ -37,8 +43,10 @@ pub(crate) struct Options {
 /// How the daemon has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// All inputs have ended, or it was told to stop, and nothing is left behind.
+    /// All inputs have ended, or it was told to stop; what is not delivered is sent at the next start.
     Done,
+    /// So many events were read, perhaps not delivered, and can't be brought again.
+    Lost(u64),
     /// A second signal cut the drain short.
     CutShort,
 }
@@ -48,15 +56,23 @@ pub(crate) enum Ended {
 /// # Errors
 /// The data folder is in use, or something can't be opened or built.
 pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<Ended> {
-    let Options { settings, paths, once, serve, throttle } = options;
+    // First of all: a signal that comes while things are opened must not end the process halfway.
+    let mut signals = Signals::new()?;
+    let Options { settings, paths, watch, once, serve, throttle } = options;
     let data_dir = DataDir::take(&data_path(&settings, &compiled, once))?;
     let parts = Parts::default();
-    if serve {
+    let status = StatusLine::on_terminal(parts.clone());
+    if serve || status.is_some() {
         // Without anybody to read them, metrics are not kept.
-        let listener = admin::bind(settings.telemetry.address.socket())?;
         let metrics = Metrics::install()?;
         tokio::spawn(upkeep(metrics.clone(), throttle.clone()));
-        tokio::spawn(admin::serve(listener, metrics, parts.clone(), std::future::pending()));
+        if serve {
+            let listener = admin::bind(settings.telemetry.address.socket())?;
+            tokio::spawn(admin::serve(listener, metrics.clone(), parts.clone(), std::future::pending()));
+        }
+        if let Some(status) = status {
+            tokio::spawn(status.show(metrics));
+        }
     }
     let environment = environment(&settings, &data_dir, once)?;
     if once && environment.store.last_epoch()? > Epoch(0) {
@@ -64,13 +80,13 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     }
     let mut fleet = Fleet::start(&compiled, environment.clone()).await?;
     parts.show(&fleet);
+    announce(&settings, &compiled, serve);
 
-    let mut signals = Signals::new()?;
     if once {
         tokio::select! {
             finished = finished(fleet.units()) => {
                 finished?;
-                parts.check();
+                parts.report();
                 drop((fleet, environment));
                 let store = data_dir.path().join(CHECKPOINTS);
                 // The same command starts from the beginning again.
@@ -80,28 +96,44 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
             () = signals.stop() => {}
         }
     } else {
-        follow(&mut fleet, &paths, &environment, &parts, &mut signals).await?;
+        follow(&mut fleet, &paths, watch, &environment, &parts, &mut signals).await?;
     }
     tracing::info!(within = %settings.limits.shutdown_timeout, "Stopping: sources first, then what is under way.");
     let units = std::mem::take(fleet.units());
     let ended = tokio::select! {
-        () = stop(units, settings.limits.shutdown_timeout.into()) => Ended::Done,
+        ended = stop(units, settings.limits.shutdown_timeout.into()) => ended,
         () = signals.stop() => Ended::CutShort,
     };
-    parts.check();
+    parts.report();
     throttle.report();
     Ok(ended)
 }
 
+/// Says what runs, and where it can be looked at.
+fn announce(settings: &DaemonSettings, compiled: &Compiled, serve: bool) {
+    let running: Vec<&str> = compiled.files.iter().filter(|file| file.accepted).map(|file| file.id.as_str()).collect();
+    let metrics = if serve { format!("http://{}/metrics", settings.telemetry.address) } else { "off".to_owned() };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pipelines = running.join(", "),
+        components = compiled.graph.nodes.len(),
+        data = %settings.data_dir.display(),
+        metrics,
+        "Started."
+    );
+}
+
 const CHECKPOINTS: &str = "checkpoints.redb";
 
-/// A one-shot keeps its state apart, by its pipelines, so that it may stand beside a daemon.
+/// A one-shot keeps its state apart, by its pipelines' files, so that it may stand beside a daemon and other one-shots.
 fn data_path(settings: &DaemonSettings, compiled: &Compiled, once: bool) -> PathBuf {
     if !once {
         return settings.data_dir.clone();
     }
-    let names: Vec<&str> = compiled.files.iter().map(|file| file.id.as_str()).collect();
-    settings.data_dir.join("once").join(names.join("+"))
+    let first = compiled.files.first().map_or("none", |file| file.id.as_str());
+    let paths = compiled.files.iter().map(|file| file.path.canonicalize().unwrap_or_else(|_| file.path.clone()));
+    let all: Vec<u8> = paths.flat_map(|path| [path.as_os_str().as_encoded_bytes(), &[0]].concat()).collect();
+    settings.data_dir.join("once").join(format!("{first}-{:016x}", xxh3_64(&all)))
 }
 
 fn environment(settings: &DaemonSettings, data_dir: &DataDir, once: bool) -> anyhow::Result<Environment> {
@@ -130,21 +162,25 @@ fn edge_capacity(settings: &DaemonSettings) -> u32 {
     u32::try_from(settings.limits.memory.in_memory() / SHARE).unwrap_or(u32::MAX)
 }
 
+/// What could not be started is tried again after so long.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
 /// Follows edits and signals until it is time to stop.
 async fn follow(
     fleet: &mut Fleet,
     paths: &[PathBuf],
+    mut watch: Watch,
     environment: &Environment,
     parts: &Parts,
     signals: &mut Signals,
 ) -> anyhow::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut watch = Watch::new(paths);
     loop {
         tokio::select! {
-            () = signals.stop() => return Ok(()),
-            _ = hangup.recv() => {}
+            wanted = signals.next() => if wanted == Wanted::Stop {
+                return Ok(());
+            },
             () = watch.changed() => {}
+            () = tokio::time::sleep(TRY_AGAIN), if fleet.is_behind() => {}
         }
         let (paths, conditions) = (paths.to_vec(), Arc::clone(&environment.conditions));
         let compiled = tokio::task::spawn_blocking(move || {
@@ -156,76 +192,41 @@ async fn follow(
     }
 }
 
-/// The signals by which a daemon is told to stop.
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    Stop,
+    Reload,
+}
+
+/// The signals by which a daemon is told what to do.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    async fn stop(&mut self) {
+    /// What is wanted next.
+    async fn next(&mut self) -> Wanted {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// The parts that run now, for whoever asks over HTTP.
-#[derive(Clone, Default)]
-struct Parts(Arc<Mutex<Vec<Status>>>);
-
-impl Parts {
-    fn show(&self, fleet: &Fleet) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fleet.statuses();
-    }
-
-    /// Says so if events have vanished without a word: never, unless logd has a bug.
-    fn check(&self) {
-        for account in self.now().iter().flat_map(Status::accounts) {
-            let (component, unaccounted) = (account.component(), account.tally().unaccounted());
-            if unaccounted != 0 {
-                tracing::error!(%component, unaccounted, "Events are unaccounted for; please report this.");
-            }
+            _ = self.interrupt.recv() => Wanted::Stop,
+            _ = self.terminate.recv() => Wanted::Stop,
+            _ = self.hangup.recv() => Wanted::Reload,
         }
     }
 
-    fn now(&self) -> Vec<Status> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Watched for Parts {
-    fn refresh(&self) {
-        for account in self.now().iter().flat_map(Status::accounts) {
-            account.tally();
-        }
-    }
-
-    fn unready(&self) -> Vec<Reason> {
-        let mut reasons = Vec::new();
-        for status in self.now() {
-            let whole = status.failure().map(|reason| Reason {
-                pipeline: status.pipelines().to_owned(),
-                component: None,
-                reason,
-            });
-            let accounts = status.accounts();
-            let of_components = accounts.iter().filter_map(|account| {
-                let component = account.component();
-                Some(Reason {
-                    pipeline: component.pipeline().to_owned(),
-                    component: Some(component.id().to_owned()),
-                    reason: account.health().reason()?,
-                })
-            });
-            reasons.extend(whole.into_iter().chain(of_components));
-        }
-        reasons
+    /// Waits until a stop is wanted; what else is wanted until then comes to nothing.
+    async fn stop(&mut self) {
+        while self.next().await != Wanted::Stop {}
     }
 }
 
@@ -236,12 +237,17 @@ async fn finished(units: &mut [Unit]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stops all units at once.
-async fn stop(units: Vec<Unit>, deadline: Duration) {
+/// Stops all units at once, and says what is left behind.
+async fn stop(units: Vec<Unit>, deadline: Duration) -> Ended {
     let stopped = futures::future::join_all(units.into_iter().map(|unit| unit.stop(deadline))).await;
-    if stopped.iter().all(|done| *done) {
+    let lost = stopped.iter().map(|unit| unit.lost).sum();
+    if stopped.iter().all(|unit| unit.drained) {
         tracing::info!("Stopped; everything that was read is delivered and kept.");
+    } else if lost == 0 {
+        tracing::warn!("Stopped before everything was delivered; the rest is sent at the next start.");
     } else {
-        tracing::warn!("Stopped at the deadline; what is not delivered is sent at the next start.");
+        tracing::error!(events = lost, "Stopped before everything was delivered; these events can't be brought again.");
+        return Ended::Lost(lost);
     }
+    Ended::Done
 }

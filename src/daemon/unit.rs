@@ -9,10 +9,11 @@ use futures::future::join_all;
 use logd_sdk::ComponentId;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::checkpoint::Outcome;
 use crate::config::compile::PipelineFile;
-use crate::topology::{Environment, Graph, Status, build, run_part};
+use crate::topology::{Built, Environment, Graph, Status, build, run_part};
 
 /// A unit that could run.
 #[derive(Clone, Debug)]
@@ -63,8 +64,18 @@ impl Plan {
         let mut built = Vec::new();
         for part in self.graph.parts() {
             let ready = build(&part, environment).await?;
-            built.push((part, ready));
+            built.push((part, Some(ready)));
         }
+        Ok(self.run(built, environment))
+    }
+
+    /// Starts it, though it can't be built right now: its parts try that again and again, and say so in `/ready`.
+    pub(crate) fn keep_trying(self, environment: &Environment) -> Unit {
+        let parts = self.graph.parts().into_iter().map(|part| (part, None)).collect();
+        self.run(parts, environment)
+    }
+
+    fn run(self, built: Vec<(Graph, Option<Built>)>, environment: &Environment) -> Unit {
         let (stop, stopped) = watch::channel(false);
         let parts = built
             .into_iter()
@@ -74,8 +85,17 @@ impl Plan {
                 (status, tokio::spawn(run))
             })
             .collect();
-        Ok(Unit { plan: self, stop, parts })
+        Unit { plan: self, stop, parts }
     }
+}
+
+/// How a unit has stopped.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stopped {
+    /// What it had read is delivered, and its last checkpoint is durable.
+    pub(crate) drained: bool,
+    /// Events that were read, are perhaps not delivered, and can't be brought again.
+    pub(crate) lost: u64,
 }
 
 /// A unit that runs.
@@ -105,17 +125,29 @@ impl Unit {
         Ok(())
     }
 
-    /// Stops its sources, lets what is under way be delivered, and keeps the rest in a last checkpoint. Returns whether
-    /// that was done within the deadline: otherwise it is cut off, and goes on from the checkpoint before.
-    pub(crate) async fn stop(self, deadline: Duration) -> bool {
+    /// Stops its sources, lets what is under way be delivered, and keeps the rest in a last checkpoint. What is not done
+    /// within the deadline is cut off, and goes on from the checkpoint before.
+    pub(crate) async fn stop(self, deadline: Duration) -> Stopped {
         let _ = self.stop.send(true);
-        let mut tasks: Vec<_> = self.parts.into_iter().map(|(_, task)| task).collect();
-        let done = tokio::time::timeout(deadline, join_all(&mut tasks)).await.is_ok();
-        for task in &tasks {
-            task.abort();
-        }
-        // An aborted task is gone only when it has been waited for: its sockets and files with it.
-        join_all(&mut tasks.iter_mut().filter(|task| !task.is_finished())).await;
-        done
+        let by = Instant::now() + deadline;
+        join_all(self.parts.into_iter().map(|part| stop(part, by))).await.into_iter().fold(
+            Stopped { drained: true, lost: 0 },
+            |sum, part| Stopped { drained: sum.drained && part.drained, lost: sum.lost + part.lost },
+        )
     }
+}
+
+/// Waits until a part that was told to stop has stopped, or cuts it off.
+async fn stop((status, mut task): (Status, JoinHandle<Outcome>), by: Instant) -> Stopped {
+    let drained = match timeout_at(by, &mut task).await {
+        Ok(outcome) => matches!(outcome, Ok(Outcome::Closed | Outcome::Finished)),
+        Err(_) => {
+            task.abort();
+            // An aborted task is gone only when it has been waited for: its sockets and files with it.
+            let _ = task.await;
+            false
+        }
+    };
+    let at_risk = || status.accounts().iter().map(|account| account.tally().at_risk).sum();
+    Stopped { drained, lost: if drained { 0 } else { at_risk() } }
 }

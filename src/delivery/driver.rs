@@ -21,7 +21,7 @@ use super::concurrency::Limit;
 use super::journal::Journal;
 use super::rate::RateLimit;
 use crate::checkpoint::{Command, Snapshot};
-use crate::topology::{Activity, Arrival, Inlet, Links, Room};
+use crate::topology::{Arrival, Inlet, Links, Room};
 
 /// A sink that is ready to run.
 pub(crate) struct Driver {
@@ -32,7 +32,6 @@ pub(crate) struct Driver {
     commands: UnboundedReceiver<Command>,
     deliveries: JoinSet<anyhow::Result<Settled>>,
     gathering: Option<Gathering>,
-    activity: Activity,
 }
 
 /// Batches that wait to be sent as one.
@@ -79,7 +78,6 @@ impl Driver {
             commands,
             deliveries: JoinSet::new(),
             gathering: None,
-            activity: Activity::new(),
         }
     }
 
@@ -155,8 +153,8 @@ impl Driver {
 
     fn settle(&mut self, settled: Result<anyhow::Result<Settled>, JoinError>) -> anyhow::Result<()> {
         let Settled { events, since, took } = settled.context("the sink panicked")??;
-        self.shared.links.account.handled(events, since.elapsed());
-        self.activity.busy(took, &self.shared.links.account);
+        self.links().account.handled(events, since.elapsed());
+        self.links().account.busy(took);
         Ok(())
     }
 

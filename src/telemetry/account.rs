@@ -3,8 +3,8 @@
 //! received = forwarded + absorbed + dead + late + discarded + in flight. Each term is counted where it happens and none
 //! is worked out from the others, so that the sum can be wrong, and `logd_unaccounted_events` would show it.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use logd_sdk::component::Kind;
@@ -12,11 +12,16 @@ use logd_sdk::meters::Meters;
 use logd_sdk::outputs::Discard;
 use logd_sdk::{Clock, ComponentId, Health, Outputs, Port, Time};
 use metrics::{Counter, Gauge, Histogram};
+use tokio::time::Instant;
+
+/// Utilization is worked out over no less time than this.
+const SHORTEST_SPAN: Duration = Duration::from_secs(1);
 
 /// The standard meters of a component, with the counts as numbers beside them.
 #[derive(Debug)]
 pub(crate) struct Account {
     component: ComponentId,
+    kind: Kind,
     clock: Clock,
     meters: Meters,
     counts: Counts,
@@ -24,6 +29,8 @@ pub(crate) struct Account {
     received_bytes: Counter,
     sent_events: Vec<Counter>,
     sent_bytes: Vec<Counter>,
+    made_events: Counter,
+    absorbed_events: Counter,
     late_events: Counter,
     dead_events: Counter,
     in_flight: Gauge,
@@ -32,8 +39,12 @@ pub(crate) struct Account {
     latency: Histogram,
     /// What the component says of itself.
     health: Health,
+    /// How long the component had work since its utilization was last told, and when that was.
+    busy: Mutex<(Duration, Instant)>,
     /// Only components that wait for event time have it.
     watermark_lag: OnceLock<Gauge>,
+    /// How far event time has come, in microseconds, for those.
+    watermark: AtomicI64,
 }
 
 /// What was counted since the component was started.
@@ -46,8 +57,11 @@ struct Counts {
     dead: AtomicU64,
     late: AtomicU64,
     discarded: AtomicU64,
+    lost: AtomicU64,
     in_flight: AtomicI64,
     errors: AtomicU64,
+    /// One more than the events of a source that are behind it for good, if it can't bring them again; else 0.
+    durable: AtomicU64,
 }
 
 /// A component's counts at one moment.
@@ -67,10 +81,14 @@ pub(crate) struct Tally {
     pub(crate) late: u64,
     /// Events that ended here.
     pub(crate) discarded: u64,
+    /// Those of them that could not be kept.
+    pub(crate) lost: u64,
     /// Events that are being handled.
     pub(crate) in_flight: i64,
     /// Errors, whether they cost events or not.
     pub(crate) errors: u64,
+    /// Events of a source that can't be brought again and are in no complete epoch: they may be lost with the process.
+    pub(crate) at_risk: u64,
 }
 
 impl Tally {
@@ -101,16 +119,22 @@ impl Account {
             received_bytes: meters.counter("logd_component_received_event_bytes_total", &[]),
             sent_events: by_port("logd_component_sent_events_total"),
             sent_bytes: by_port("logd_component_sent_event_bytes_total"),
+            made_events: meters.counter("logd_component_made_events_total", &[]),
+            absorbed_events: meters.counter("logd_component_absorbed_events_total", &[]),
             late_events: meters.counter("logd_component_late_events_total", &[]),
             dead_events: meters.counter("logd_component_dead_events_total", &[]),
             in_flight: meters.gauge("logd_component_in_flight_events", &[]),
             unaccounted: meters.gauge("logd_unaccounted_events", &[]),
-            utilization: meters.gauge("logd_utilization", &[]),
+            // What a source waits for is not its own: it has no share of the time.
+            utilization: if kind == Kind::Source { Gauge::noop() } else { meters.gauge("logd_utilization", &[]) },
             latency: meters.histogram("logd_component_latency_seconds", &[]),
             counts: Counts::default(),
             health: Health::default(),
+            busy: Mutex::new((Duration::ZERO, Instant::now())),
             watermark_lag: OnceLock::new(),
+            watermark: AtomicI64::new(Time::MIN.as_micros()),
             component,
+            kind,
             clock,
             meters,
         }
@@ -119,6 +143,11 @@ impl Account {
     /// Whose account it is.
     pub(crate) fn component(&self) -> &ComponentId {
         &self.component
+    }
+
+    /// What kind of component it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// What the component says of itself.
@@ -160,6 +189,7 @@ impl Account {
         self.late(late);
         self.absorbed(outputs.absorbed);
         self.counts.made.fetch_add(outputs.made, Ordering::Relaxed);
+        self.made_events.increment(outputs.made);
         for &(kind, reason, events) in &outputs.discarded {
             self.discarded(kind, reason, events);
         }
@@ -168,9 +198,15 @@ impl Account {
         }
     }
 
+    /// A source that can't bring events again has read so many that are delivered for good.
+    pub(crate) fn durable(&self, events: u64) {
+        self.counts.durable.store(events + 1, Ordering::Relaxed);
+    }
+
     /// Events have become part of a state.
     pub(crate) fn absorbed(&self, events: u64) {
         self.counts.absorbed.fetch_add(events, Ordering::Relaxed);
+        self.absorbed_events.increment(events);
     }
 
     /// Events came too late.
@@ -202,6 +238,9 @@ impl Account {
     /// Events ended here.
     pub(crate) fn discarded(&self, kind: Discard, reason: &'static str, events: u64) {
         self.counts.discarded.fetch_add(events, Ordering::Relaxed);
+        if kind == Discard::Lost {
+            self.counts.lost.fetch_add(events, Ordering::Relaxed);
+        }
         self.discard_counter(kind, reason).increment(events);
     }
 
@@ -211,6 +250,16 @@ impl Account {
             .counter("logd_component_discarded_events_total", &[("intentional", intentional), ("reason", reason)])
     }
 
+    /// The component's part goes back to its last epoch: what its source can't bring again is lost.
+    pub(crate) fn rewound(&self) {
+        let lost = self.tally().at_risk;
+        if lost > 0 {
+            self.discard_counter(Discard::Lost, "rewound").increment(lost);
+            tracing::error!(component = %self.component, events = lost,
+                "Events that were under way can't be brought again by their source, and may be lost.");
+        }
+    }
+
     /// Errors happened.
     pub(crate) fn errors(&self, kind: &str, stage: &'static str, errors: u64) {
         self.counts.errors.fetch_add(errors, Ordering::Relaxed);
@@ -218,39 +267,60 @@ impl Account {
         self.meters.counter("logd_component_errors_total", &labels).increment(errors);
     }
 
-    /// The share of the time, 0 to 1, in which the component had work.
-    pub(crate) fn utilization(&self, share: f64) {
-        self.utilization.set(share);
+    /// The component had work for so long.
+    pub(crate) fn busy(&self, took: Duration) {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).0 += took;
+    }
+
+    /// How far event time has come, for a component that waits for it.
+    pub(crate) fn watermark(&self, watermark: Time) {
+        self.watermark.store(watermark.as_micros(), Ordering::Relaxed);
     }
 
     /// How far event time is behind the clock, for a component that waits for it.
-    pub(crate) fn watermark(&self, watermark: Time) {
-        if watermark > Time::MIN && watermark < Time::MAX {
-            self.watermark_lag
-                .get_or_init(|| self.meters.gauge("logd_watermark_lag_seconds", &[]))
-                .set(self.now().since(watermark).as_secs_f64());
+    pub(crate) fn lag(&self) -> Option<Duration> {
+        let watermark = Time::from_micros(self.watermark.load(Ordering::Relaxed));
+        (watermark > Time::MIN && watermark < Time::MAX).then(|| self.now().since(watermark))
+    }
+
+    /// Brings the gauges up to date that follow from what was counted and measured.
+    pub(crate) fn refresh(&self) {
+        let tally = self.tally();
+        #[allow(clippy::cast_precision_loss)]
+        self.in_flight.set(tally.in_flight as f64);
+        #[allow(clippy::cast_precision_loss)]
+        self.unaccounted.set(tally.unaccounted() as f64);
+        if let Some(lag) = self.lag() {
+            let gauge = self.watermark_lag.get_or_init(|| self.meters.gauge("logd_watermark_lag_seconds", &[]));
+            gauge.set(lag.as_secs_f64());
+        }
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = busy.1.elapsed();
+        if passed >= SHORTEST_SPAN {
+            // Several batches may be worked on at once: then the component had work all the time.
+            self.utilization.set((busy.0.as_secs_f64() / passed.as_secs_f64()).min(1.0));
+            *busy = (Duration::ZERO, Instant::now());
         }
     }
 
-    /// The counts, which also brings the gauges that follow from them up to date.
+    /// The counts.
     pub(crate) fn tally(&self) -> Tally {
         let counts = &self.counts;
-        let tally = Tally {
-            received: counts.received.load(Ordering::Relaxed),
+        let received = counts.received.load(Ordering::Relaxed);
+        let durable = counts.durable.load(Ordering::Relaxed);
+        Tally {
+            received,
+            at_risk: durable.checked_sub(1).map_or(0, |durable| received.saturating_sub(durable)),
             forwarded: counts.forwarded.load(Ordering::Relaxed),
             made: counts.made.load(Ordering::Relaxed),
             absorbed: counts.absorbed.load(Ordering::Relaxed),
             dead: counts.dead.load(Ordering::Relaxed),
             late: counts.late.load(Ordering::Relaxed),
             discarded: counts.discarded.load(Ordering::Relaxed),
+            lost: counts.lost.load(Ordering::Relaxed),
             in_flight: counts.in_flight.load(Ordering::Relaxed),
             errors: counts.errors.load(Ordering::Relaxed),
-        };
-        #[allow(clippy::cast_precision_loss)]
-        self.in_flight.set(tally.in_flight as f64);
-        #[allow(clippy::cast_precision_loss)]
-        self.unaccounted.set(tally.unaccounted() as f64);
-        tally
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! The meters of an edge.
 
-use logd_sdk::ComponentId;
-use metrics::{Counter, Gauge, counter, gauge};
+use logd_sdk::meters::Meters;
+use metrics::{Counter, Gauge};
 
 /// Counts what goes into a channel and what comes out, and how full it is.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct EdgeMeters {
     sent: Counter,
     received: Counter,
@@ -20,29 +20,34 @@ impl Default for EdgeMeters {
 }
 
 impl EdgeMeters {
-    /// For the edge from a component's output (`from`, as an input names it) to the component `to`.
-    pub(crate) fn new(from: &str, to: &ComponentId) -> Self {
-        let labels =
-            [("pipeline", to.pipeline().to_owned()), ("component_id", to.id().to_owned()), ("input", from.to_owned())];
+    /// For the edge from an output (`from`, as an input of any file names it) to the component whose `meters` these are.
+    pub(crate) fn new(from: &str, meters: &Meters) -> Self {
+        let input = [("input", from)];
         Self {
-            sent: counter!("logd_buffer_sent_events_total", &labels),
-            received: counter!("logd_buffer_received_events_total", &labels),
-            used: gauge!("logd_buffer_byte_size", &labels),
-            size: gauge!("logd_buffer_max_byte_size", &labels),
+            sent: meters.counter("logd_buffer_sent_events_total", &input),
+            received: meters.counter("logd_buffer_received_events_total", &input),
+            used: meters.gauge("logd_buffer_byte_size", &input),
+            size: meters.gauge("logd_buffer_max_byte_size", &input),
         }
     }
 
+    /// How many bytes it may hold.
     pub(crate) fn capacity(&self, bytes: u32) {
         self.size.set(f64::from(bytes));
     }
 
-    pub(crate) fn sent(&self, events: u64, used: u32) {
-        self.sent.increment(events);
-        self.used.set(f64::from(used));
+    /// How many bytes it holds now.
+    pub(crate) fn used(&self, bytes: u32) {
+        self.used.set(f64::from(bytes));
     }
 
-    pub(crate) fn received(&self, events: u64, used: u32) {
+    /// Events have been put in.
+    pub(crate) fn sent(&self, events: u64) {
+        self.sent.increment(events);
+    }
+
+    /// Events have been taken out.
+    pub(crate) fn received(&self, events: u64) {
         self.received.increment(events);
-        self.used.set(f64::from(used));
     }
 }

@@ -73,7 +73,7 @@ const BYTES: &[f64] = &[
 const COMPONENT: &[&str] = &["pipeline", "component_id", "component_kind", "component_type"];
 const OUTPUT: &[&str] = &["pipeline", "component_id", "component_kind", "component_type", "output"];
 const KEYED: &[&str] = &["pipeline", "component_id", "component_kind", "component_type", "detector", "key"];
-const EDGE: &[&str] = &["pipeline", "component_id", "input"];
+const EDGE: &[&str] = &["pipeline", "component_id", "component_kind", "component_type", "input"];
 const PIPELINE: &[&str] = &["pipeline"];
 
 const fn counter(name: &'static str, unit: Unit, labels: &'static [&'static str], description: &'static str) -> Metric {
@@ -104,7 +104,12 @@ pub(crate) static METRICS: &[Metric] = &[
         labels: PIPELINE,
         description: "Sizes of checkpoints: the positions and states that had changed.",
     },
-    counter("logd_checkpoint_completed_total", Unit::Count, PIPELINE, "Checkpoints that have become durable."),
+    counter(
+        "logd_checkpoint_completed_total",
+        Unit::Count,
+        PIPELINE,
+        "Checkpoints that have become durable; pipelines that are connected have one together, and are named with `+`.",
+    ),
     Metric {
         name: "logd_checkpoint_duration_seconds",
         kind: Kind::Histogram(SECONDS),
@@ -113,6 +118,12 @@ pub(crate) static METRICS: &[Metric] = &[
         description: "Times from the beginning of a checkpoint until it is durable.",
     },
     counter("logd_checkpoint_failed_total", Unit::Count, PIPELINE, "Checkpoints that could not be made durable."),
+    counter(
+        "logd_component_absorbed_events_total",
+        Unit::Count,
+        COMPONENT,
+        "Events that have become part of a state: a window, a baseline, a joined line.",
+    ),
     counter("logd_component_dead_events_total", Unit::Count, COMPONENT, "Events given up, with a reason."),
     counter(
         "logd_component_discarded_events_total",
@@ -135,6 +146,12 @@ pub(crate) static METRICS: &[Metric] = &[
         labels: COMPONENT,
         description: "Times from when a component received a batch until it has sent it.",
     },
+    counter(
+        "logd_component_made_events_total",
+        Unit::Count,
+        COMPONENT,
+        "Events that a component has made itself: windows, anomalies. They are among those that it has sent.",
+    ),
     counter(
         "logd_component_received_event_bytes_total",
         Unit::Bytes,

@@ -14,6 +14,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,12 +55,30 @@ struct Inner {
 #[derive(Default)]
 struct Series {
     counters: HashMap<Key, Arc<Held<Counter>>>,
-    gauges: HashMap<Key, Arc<Held<Gauge>>>,
+    gauges: HashMap<Key, Arc<Held<Known>>>,
     histograms: HashMap<Key, Arc<Held<Mutex<Histogram>>>>,
 }
 
 /// A handle of the exporter, with a number of holders.
 struct Held<T>(T);
+
+/// A gauge that knows its value.
+struct Known {
+    gauge: Gauge,
+    /// The bits of an `f64`.
+    value: AtomicU64,
+}
+
+impl Known {
+    fn value(&self) -> f64 {
+        f64::from_bits(self.value.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, change: f64) {
+        let add = |bits| Some((f64::from_bits(bits) + change).to_bits());
+        let _ = self.value.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    }
+}
 
 impl Metrics {
     /// Makes these the metrics of the process.
@@ -109,6 +128,14 @@ impl Metrics {
         #[cfg(target_os = "linux")]
         super::process::write(&mut text);
         text
+    }
+
+    /// The sum of a gauge over all its series.
+    pub(crate) fn sum(&self, gauge: &str) -> f64 {
+        let series = self.series();
+        let values = series.gauges.iter().filter(|(key, _)| key.name() == gauge).map(|(_, held)| held.0.value());
+        // Without `-0.0`, the sum of nothing.
+        values.sum::<f64>() + 0.0
     }
 
     /// Does what the exporter needs from time to time; never ends.
@@ -169,7 +196,7 @@ impl Series {
             is_held(counter) || lives_on(key)
         });
         self.gauges.retain(|key, gauge| {
-            gauge.increment(0.0);
+            gauge.0.gauge.increment(0.0);
             is_held(gauge) || lives_on(key)
         });
         self.histograms.retain(|key, histogram| is_held(histogram) || lives_on(key));
@@ -220,7 +247,7 @@ impl Recorder for Metrics {
     }
 
     fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
-        let make = || self.0.exporter.register_gauge(key, metadata);
+        let make = || Known { gauge: self.0.exporter.register_gauge(key, metadata), value: AtomicU64::default() };
         Gauge::from_arc(hold(&mut self.series().gauges, key, make))
     }
 
@@ -240,17 +267,20 @@ impl CounterFn for Held<Counter> {
     }
 }
 
-impl GaugeFn for Held<Gauge> {
+impl GaugeFn for Held<Known> {
     fn increment(&self, value: f64) {
-        self.0.increment(value);
+        self.0.add(value);
+        self.0.gauge.increment(value);
     }
 
     fn decrement(&self, value: f64) {
-        self.0.decrement(value);
+        self.0.add(-value);
+        self.0.gauge.decrement(value);
     }
 
     fn set(&self, value: f64) {
-        self.0.set(value);
+        self.0.value.store(value.to_bits(), Ordering::Relaxed);
+        self.0.gauge.set(value);
     }
 }
 

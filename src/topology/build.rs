@@ -1,7 +1,7 @@
 //! From a graph of plans to tasks that are ready to run. Nothing runs yet, so that what can't be built leaves nothing
 //! behind.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use futures::future::BoxFuture;
 use logd_sdk::condition::Conditions;
 use logd_sdk::erased::AnySink;
+use logd_sdk::meters::Meters;
 use logd_sdk::sink::Repeats;
 use logd_sdk::{Clock, ComponentId, Context, Epochs, Plan};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -133,7 +134,7 @@ impl Component<'_> {
                 if let Some(position) = &saved.position {
                     source.seek(position).context("it can't go back to where the last run ended")?;
                 }
-                Box::pin(SourceNode { source, commands, links }.run())
+                Box::pin(SourceNode::new(source, commands, links).run())
             }
             Plan::Transform(plan) => {
                 let transform = plan.build(&context)?;
@@ -179,7 +180,7 @@ impl Component<'_> {
             columns: self.graph.read_downstream(self.place, environment.conditions.as_ref()),
             meters: self.links.account.meters().clone(),
             conditions: Arc::clone(&environment.conditions),
-            data_dir: environment.data_dir.join("components").join(node.id.pipeline()).join(node.id.id()),
+            data_dir: component_dir(&environment.data_dir, &node.id),
             once: environment.once,
             dry_run: false,
             lineage: Arc::clone(&self.lineage),
@@ -187,6 +188,11 @@ impl Component<'_> {
             epochs: self.epochs.clone(),
         }
     }
+}
+
+/// Where a component may keep files.
+pub(super) fn component_dir(data_dir: &Path, id: &ComponentId) -> PathBuf {
+    data_dir.join("components").join(id.pipeline()).join(id.id())
 }
 
 /// Keeps where a sink stands before it has been given anything.
@@ -211,11 +217,12 @@ impl Edges {
         let mut inlets = Vec::new();
         for node in &graph.nodes {
             let mut inlet = Vec::new();
+            let meters = Meters::new(&node.id, node.kind().name(), node.plan.describe().name());
             for input in &node.inputs {
                 let from = &graph.nodes[input.node];
                 let port = &from.ports()[input.port];
-                let name = if port.is_empty() { from.id.id().to_owned() } else { format!("{}.{port}", from.id.id()) };
-                let (sender, receiver) = edge(capacity, EdgeMeters::new(&name, &node.id));
+                let name = if port.is_empty() { from.id.to_string() } else { format!("{}.{port}", from.id) };
+                let (sender, receiver) = edge(capacity, EdgeMeters::new(&name, &meters));
                 outlets[input.node][input.port].push(sender);
                 inlet.push(receiver);
             }

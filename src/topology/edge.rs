@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use logd_sdk::Batch;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::checkpoint::Epoch;
 use crate::telemetry::EdgeMeters;
@@ -40,25 +40,45 @@ pub(crate) struct Parcel {
 /// Room that a batch takes on an edge, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Room {
-    _permit: OwnedSemaphorePermit,
+    bytes: u32,
+    budget: Arc<Budget>,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.budget.free.add_permits(self.bytes as usize);
+        self.budget.tell();
+    }
+}
+
+/// The bytes that an edge may hold.
+#[derive(Debug)]
+struct Budget {
+    capacity: u32,
+    free: Semaphore,
+    meters: EdgeMeters,
+}
+
+impl Budget {
+    /// Tells how many are taken.
+    fn tell(&self) {
+        let free = u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX);
+        self.meters.used(self.capacity.saturating_sub(free));
+    }
 }
 
 /// The sending end.
 #[derive(Debug)]
 pub(crate) struct Sender {
     queue: mpsc::UnboundedSender<Message>,
-    budget: Arc<Semaphore>,
-    capacity: u32,
-    meters: EdgeMeters,
+    budget: Arc<Budget>,
 }
 
 /// The receiving end.
 #[derive(Debug)]
 pub(crate) struct Receiver {
     queue: mpsc::UnboundedReceiver<Message>,
-    budget: Arc<Semaphore>,
-    capacity: u32,
-    meters: EdgeMeters,
+    budget: Arc<Budget>,
 }
 
 /// The other end of the edge is gone: its component has failed.
@@ -70,12 +90,9 @@ pub(crate) struct Closed;
 pub(crate) fn edge(capacity: u32, meters: EdgeMeters) -> (Sender, Receiver) {
     // The budget bounds the queue: what has no size costs at least `SMALLEST`.
     let (sender, receiver) = mpsc::unbounded_channel();
-    let budget = Arc::new(Semaphore::new(capacity as usize));
     meters.capacity(capacity);
-    (
-        Sender { queue: sender, budget: Arc::clone(&budget), capacity, meters: meters.clone() },
-        Receiver { queue: receiver, budget, capacity, meters },
-    )
+    let budget = Arc::new(Budget { capacity, free: Semaphore::new(capacity as usize), meters });
+    (Sender { queue: sender, budget: Arc::clone(&budget) }, Receiver { queue: receiver, budget })
 }
 
 /// What even an empty batch takes.
@@ -84,23 +101,20 @@ const SMALLEST: u32 = 256;
 impl Sender {
     /// Waits until there is room, and sends. A batch larger than the edge waits until it has the edge for itself.
     pub(crate) async fn send(&self, batch: Arc<Batch>, event_bytes: u64) -> Result<(), Closed> {
-        let size = u32::try_from(batch.size()).unwrap_or(u32::MAX).clamp(SMALLEST, self.capacity.max(SMALLEST));
-        let permit = Arc::clone(&self.budget).acquire_many_owned(size.min(self.capacity)).await.map_err(|_| Closed)?;
+        let budget = &self.budget;
+        let size = u32::try_from(batch.size()).unwrap_or(u32::MAX).max(SMALLEST).min(budget.capacity);
+        budget.free.acquire_many(size).await.map_err(|_| Closed)?.forget();
+        let room = Room { bytes: size, budget: Arc::clone(budget) };
         let events = batch.len() as u64;
-        self.queue
-            .send(Message::Batch(Parcel { batch, event_bytes, room: Room { _permit: permit } }))
-            .map_err(|_| Closed)?;
-        self.meters.sent(events, self.used());
+        self.queue.send(Message::Batch(Parcel { batch, event_bytes, room })).map_err(|_| Closed)?;
+        budget.meters.sent(events);
+        budget.tell();
         Ok(())
     }
 
     /// Sends what takes no room.
     pub(crate) fn signal(&self, message: Message) -> Result<(), Closed> {
         self.queue.send(message).map_err(|_| Closed)
-    }
-
-    fn used(&self) -> u32 {
-        self.capacity.saturating_sub(u32::try_from(self.budget.available_permits()).unwrap_or(u32::MAX))
     }
 }
 
@@ -109,8 +123,7 @@ impl Receiver {
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let message = self.queue.poll_recv(context);
         if let Poll::Ready(Some(Message::Batch(parcel))) = &message {
-            let used = self.capacity.saturating_sub(u32::try_from(self.budget.available_permits()).unwrap_or(u32::MAX));
-            self.meters.received(parcel.batch.len() as u64, used);
+            self.budget.meters.received(parcel.batch.len() as u64);
         }
         message
     }

@@ -59,7 +59,7 @@ impl KeyedNode {
                 biased;
                 finished = pipeline.next() => match finished? {
                     Finished::Job(prepared, receipt) => {
-                        activity.busy(prepared.took, &self.links.account);
+                        self.links.account.busy(prepared.took);
                         self.take(prepared, &mut activity).await?;
                         self.links.account.handled(receipt.events, receipt.at.elapsed());
                     }
@@ -171,7 +171,7 @@ impl KeyedNode {
         let yields = self.shards.step(parts, watermark).await?;
         let step = Step { batch: batch.as_ref(), yields, watermark, partition: &self.partition };
         self.keyed.gather(step, &mut outputs)?;
-        activity.busy(start.elapsed(), &self.links.account);
+        self.links.account.busy(start.elapsed());
         drop(batch);
         let sending = Instant::now();
         self.links.outlets.settle(outputs, &self.links.account).await?;

@@ -9,13 +9,15 @@ mod keyed_node;
 mod node;
 mod outlets;
 mod part;
+mod rehearsal;
 mod source_node;
 mod transform_node;
 mod watermarks;
 
-pub(crate) use build::{Environment, build};
+pub(crate) use build::{Built, Environment, build};
 pub(crate) use edge::Room;
 pub(crate) use graph::{Graph, Input, Node};
 pub(crate) use inlet::{Arrival, Inlet};
-pub(crate) use node::{Activity, Links};
+pub(crate) use node::Links;
 pub(crate) use part::{Status, run as run_part};
+pub(crate) use rehearsal::Rehearsal;

@@ -126,33 +126,17 @@ impl<T> Drop for Pipeline<T> {
     }
 }
 
-/// Measures how busy a task is, and for how long it has been able to receive.
+/// Measures for how long a task has been able to receive.
 pub(crate) struct Activity {
-    since: Instant,
-    busy: Duration,
     /// Time spent waiting for those downstream.
     blocked: Duration,
     started: Instant,
 }
 
 impl Activity {
-    /// The share of the time in which a task had work is told this often.
-    const PERIOD: Duration = Duration::from_secs(1);
-
     /// Begins now.
     pub(crate) fn new() -> Self {
-        let now = Instant::now();
-        Self { since: now, busy: Duration::ZERO, blocked: Duration::ZERO, started: now }
-    }
-
-    /// Work took this long.
-    pub(crate) fn busy(&mut self, took: Duration, account: &Account) {
-        self.busy += took;
-        let passed = self.since.elapsed();
-        if passed >= Self::PERIOD {
-            account.utilization((self.busy.as_secs_f64() / passed.as_secs_f64()).min(1.0));
-            (self.since, self.busy) = (Instant::now(), Duration::ZERO);
-        }
+        Self { blocked: Duration::ZERO, started: Instant::now() }
     }
 
     /// Sending took this long, while nothing could be received.

@@ -72,16 +72,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A part that has run this long has recovered.
 const RECOVERED: Duration = Duration::from_secs(60);
 
-/// Runs a part until its input ends or `stop` becomes true, however often it fails; with `--once` until its first failure.
+/// Runs a part until its input ends or `stop` becomes true, however often it fails; with `--once` until its first
+/// failure. `first` is what has been built of it already.
 pub(crate) async fn run(
     graph: Arc<Graph>,
     environment: Environment,
-    first: Built,
+    first: Option<Built>,
     mut stop: watch::Receiver<bool>,
     status: Status,
 ) -> Outcome {
     let mut pause = FIRST_PAUSE;
-    let mut built = Some(first);
+    let mut built = first;
     loop {
         let start = Instant::now();
         let ended = match built.take() {
@@ -104,11 +105,14 @@ pub(crate) async fn run(
             pause = FIRST_PAUSE;
         }
         tracing::error!(error, retry_in = ?pause, "A pipeline has failed, and goes back to its last checkpoint.");
+        for account in status.accounts() {
+            account.rewound();
+        }
         status.update(|state| (state.failure, state.ready) = (Some(error), false));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             // What a failed part holds lies in its last epoch: nothing is left to drain.
-            Ok(_) = stop.wait_for(|stop| *stop) => return Outcome::Closed,
+            Ok(_) = stop.wait_for(|stop| *stop) => return Outcome::Failed,
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::edge::{Parcel, Room};
 use super::inlet::{Arrival, Inlet};
-use super::node::{Activity, Finished, Links, Pipeline};
+use super::node::{Finished, Links, Pipeline};
 use crate::checkpoint::Snapshot;
 
 /// A transform that is ready to run.
@@ -37,14 +37,13 @@ impl TransformNode {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let Self { transform, mut inlet, links, parallelism } = self;
         let mut pipeline: Pipeline<Done> = Pipeline::new(parallelism);
-        let mut activity = Activity::new();
         let mut ended = None;
         while ended.is_none() || !pipeline.is_empty() {
             tokio::select! {
                 biased;
                 finished = pipeline.next() => match finished? {
                     Finished::Job(Done { outputs, took, room }, receipt) => {
-                        activity.busy(took, &links.account);
+                        links.account.busy(took);
                         links.outlets.settle(outputs, &links.account).await?;
                         links.account.handled(receipt.events, receipt.at.elapsed());
                         drop(room);

@@ -12,7 +12,7 @@
 //! - [`config`]: from files to a checked graph, with diagnostics that name file, line and column,
 //! - `topology`: the running graph: edges bounded in bytes, a task for each component, parts that fail alone,
 //! - `checkpoint`: epochs, by which a crash becomes a pause,
-//! - `delivery`: the driver in front of every sink,
+//! - `delivery`: the driver in front of every sink, and `buffer`: the disk buffer before that,
 //! - `telemetry`: metrics and logs.
 //!
 //! What can stand in a pipeline lives in `components/`, and implements the contract of `logd-sdk`.
@@ -20,6 +20,7 @@
 mod admin;
 pub mod config;
 
+mod buffer;
 pub mod catalogue;
 mod checkpoint;
 pub mod cli;

@@ -5,6 +5,7 @@
 
 mod support;
 
+mod buffer;
 mod contract;
 mod crash;
 mod demo;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Exit;
 use super::settings::print;
+use crate::buffer::BufferSettings;
 use crate::catalogue;
 use crate::config::daemon::DaemonSettings;
 
@@ -80,8 +81,9 @@ fn pipeline(generator: &mut SchemaGenerator) -> Value {
     })
 }
 
-/// Adds `type` and `inputs`, which the loader takes out, to a component's own keys.
-fn with_common_keys(own: Value, generator: &SchemaGenerator, name: &str, aliases: &[&str], kind: Kind) -> Value {
+/// Adds `type`, `inputs` and `buffer`, which the loader takes out, to a component's own keys.
+fn with_common_keys(own: Value, generator: &mut SchemaGenerator, name: &str, aliases: &[&str], kind: Kind) -> Value {
+    let buffer = generator.subschema_for::<BufferSettings>().to_value();
     let resolved = own.get("$ref").and_then(Value::as_str).and_then(|reference| {
         let key = reference.rsplit('/').next()?;
         generator.definitions().get(key).cloned()
@@ -97,6 +99,9 @@ fn with_common_keys(own: Value, generator: &SchemaGenerator, name: &str, aliases
             properties
                 .insert("inputs".to_owned(), json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }));
             required.push(json!("inputs"));
+        }
+        if kind == Kind::Sink {
+            properties.insert("buffer".to_owned(), buffer);
         }
     }
     if let Some(list) = object.entry("required").or_insert_with(|| json!([])).as_array_mut() {

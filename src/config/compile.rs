@@ -22,6 +22,7 @@ use super::pipeline::{ComponentConfig, Pipeline};
 use super::resolve::{Edge, Outputs, resolve};
 use super::source_file::SourceFile;
 use super::substitute::Environment;
+use crate::buffer::BufferSettings;
 use crate::catalogue;
 use crate::topology::{Graph, Input, Node};
 
@@ -83,10 +84,15 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
     let documents = load::documents(job.paths, &mut diagnostics);
     let pipelines = load::pipelines(&documents, job.environment, &mut diagnostics);
     let mut plans: HashMap<ComponentId, Plan> = HashMap::new();
+    let mut buffers: HashMap<ComponentId, BufferSettings> = HashMap::new();
     for pipeline in &pipelines {
         for component in pipeline.components.values() {
+            let id = ComponentId::new(&pipeline.id, &component.id);
+            if let Some(buffer) = pipeline.read_buffer(component, BufferSettings::check, &mut diagnostics) {
+                buffers.insert(id.clone(), buffer);
+            }
             if let Some(plan) = read(pipeline, component, job, &mut diagnostics) {
-                plans.insert(ComponentId::new(&pipeline.id, &component.id), plan);
+                plans.insert(id, plan);
             }
         }
     }
@@ -107,7 +113,7 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
             accepted: !refused.contains(pipeline.id.as_str()),
         })
         .collect();
-    let graph = graph(&pipelines, &plans, &edges, &refused);
+    let graph = graph(&pipelines, &plans, &buffers, &edges, &refused);
     let components = pipelines.iter().flat_map(|pipeline| pipeline.components.values().map(move |one| (pipeline, one)));
     let place = |(pipeline, one): (&Pipeline<'_>, &ComponentConfig<'_>)| {
         (ComponentId::new(&pipeline.id, &one.id), (Arc::clone(pipeline.origin.file()), one.id_span.clone()))
@@ -198,6 +204,7 @@ fn refused<'p>(pipelines: &'p [Pipeline<'_>], edges: &[Edge], diagnostics: &Diag
 fn graph(
     pipelines: &[Pipeline<'_>],
     plans: &HashMap<ComponentId, Plan>,
+    buffers: &HashMap<ComponentId, BufferSettings>,
     edges: &[Edge],
     refused: &BTreeSet<&str>,
 ) -> Graph {
@@ -206,7 +213,8 @@ fn graph(
         for component in pipeline.components.values() {
             let id = ComponentId::new(&pipeline.id, &component.id);
             if let Some(plan) = plans.get(&id) {
-                nodes.push(Node { id, plan: plan.clone(), inputs: Vec::new() });
+                let buffer = buffers.get(&id).cloned().unwrap_or_default();
+                nodes.push(Node { buffer, ..Node::new(id, plan.clone(), Vec::new()) });
             }
         }
     }

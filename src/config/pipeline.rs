@@ -14,14 +14,15 @@ use std::ops::Range;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 use logd_sdk::component::Kind;
-use logd_sdk::report::Problem;
+use logd_sdk::report::{Problem, Report};
 use logd_sdk::settings::Fault;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue, Error};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::{Document, Origin};
-use super::read::{Known, Settings, read};
+use super::read::{Known, Settings, deserialize, read};
 use super::substitute::Environment;
 use super::{daemon, suggest};
 
@@ -49,6 +50,8 @@ pub struct ComponentConfig<'d> {
     pub type_name: Option<Spanned<String>>,
     /// Its `inputs`, as they are written.
     pub inputs: Vec<Spanned<String>>,
+    /// Its `buffer`, if it is a sink that has one.
+    pub buffer: Option<Spanned<DeTable<'d>>>,
     /// The rest of its table.
     pub table: Spanned<DeTable<'d>>,
 }
@@ -78,8 +81,28 @@ impl<'d> Pipeline<'d> {
         parse: impl Fn(Spanned<DeTable<'_>>) -> Result<T, Error>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Settings<T>> {
-        let also: &[&str] = if component.kind == Kind::Source { &["type"] } else { &["type", "inputs"] };
+        let also: &[&str] = match component.kind {
+            Kind::Source => &["type"],
+            Kind::Transform => &["type", "inputs"],
+            Kind::Sink => &["type", "inputs", "buffer"],
+        };
         read(&self.origin, component.table.clone(), Known { also, example }, parse, diagnostics)
+    }
+
+    /// Reads the settings of a sink's buffer and has them checked; `None` if something is wrong with them.
+    pub fn read_buffer<T: DeserializeOwned>(
+        &self,
+        component: &ComponentConfig<'_>,
+        check: impl Fn(&T, &mut Report),
+        diagnostics: &mut Diagnostics,
+    ) -> Option<T> {
+        let empty = Spanned::new(component.table.span(), DeTable::default());
+        let table = component.buffer.clone().unwrap_or(empty);
+        let settings = read(&self.origin, table.clone(), Known::default(), deserialize, diagnostics)?.sound()?;
+        let mut report = Report::default();
+        check(&settings, &mut report);
+        self.origin.report(table.get_ref(), table.span(), report.problems(), diagnostics);
+        (!report.has_errors()).then_some(settings)
     }
 
     /// Adds what a component found wrong with its settings.
@@ -142,6 +165,7 @@ impl<'d> Pipeline<'d> {
         }
         let type_name = self.take_type(&mut table, diagnostics);
         let inputs = self.take_inputs(kind, &mut table, diagnostics);
+        let buffer = (kind == Kind::Sink).then(|| self.take_buffer(&mut table, diagnostics)).flatten();
         match self.components.entry(id.clone()) {
             Entry::Occupied(first) => {
                 let message = format!("a {} is already named `{id}`", first.get().kind.name());
@@ -149,7 +173,7 @@ impl<'d> Pipeline<'d> {
                 diagnostics.push(wrong.related(self.origin.file(), first.get().id_span.clone(), "the first one"));
             }
             Entry::Vacant(free) => {
-                free.insert(ComponentConfig { id, id_span, kind, type_name, inputs, table });
+                free.insert(ComponentConfig { id, id_span, kind, type_name, inputs, buffer, table });
             }
         }
     }
@@ -165,6 +189,24 @@ impl<'d> Pipeline<'d> {
             return None;
         };
         self.text("`type`", value, diagnostics)
+    }
+
+    /// Takes `buffer` out of a sink's table.
+    fn take_buffer(
+        &self,
+        table: &mut Spanned<DeTable<'d>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Spanned<DeTable<'d>>> {
+        let value = table.get_mut().remove("buffer")?;
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Table(buffer) => Some(Spanned::new(span, buffer)),
+            _ => {
+                let wrong = self.origin.error(span, "`buffer` must be a table");
+                diagnostics.push(wrong.help("write buffer.type = \"disk\""));
+                None
+            }
+        }
     }
 
     /// Takes `inputs` out of a component's table.

@@ -11,6 +11,7 @@ use metrics::{Gauge, gauge};
 use tokio::time::Instant;
 
 use super::unit::{Plan, Stopped, Unit};
+use crate::buffer::expand;
 use crate::config::compile::Compiled;
 use crate::topology::{Environment, Status};
 
@@ -50,7 +51,7 @@ impl Fleet {
             is_behind: false,
         };
         let mut failed = Vec::new();
-        for plan in Plan::divide(&compiled.graph, &compiled.files) {
+        for plan in fleet.plans(compiled) {
             match plan.clone().start(&fleet.environment).await {
                 Ok(unit) => fleet.units.push(unit),
                 Err(error) if fleet.environment.once => return Err(error),
@@ -70,6 +71,16 @@ impl Fleet {
         fleet.report(compiled);
         fleet.successful.set(f64::from(u8::from(compiled.errors() == 0)));
         Ok(fleet)
+    }
+
+    /// The units that could run.
+    fn plans(&self, compiled: &Compiled) -> Vec<Plan> {
+        let Environment { data_dir, buffers, store, once, .. } = &self.environment;
+        if *once {
+            // What ends with its input waits for its sinks: a buffer would only stand between.
+            return Plan::divide(&compiled.graph, &compiled.files);
+        }
+        Plan::divide(&expand(&compiled.graph, data_dir, buffers, store), &compiled.files)
     }
 
     /// What runs.
@@ -99,7 +110,7 @@ impl Fleet {
             self.stop(unit, &BTreeSet::new()).await;
         }
         self.is_behind = false;
-        for plan in Plan::divide(&compiled.graph, &compiled.files) {
+        for plan in self.plans(compiled) {
             let same = self.units.iter().any(|unit| unit.plan.pipelines == plan.pipelines);
             // A unit that shares a file with a broken one is not touched: that would take the broken file's part away.
             let blocked = |unit: &Unit| unit.plan.pipelines.keys().any(|name| refused.contains(name.as_str()));

@@ -18,6 +18,7 @@ use super::status_line::StatusLine;
 use super::unit::Unit;
 use super::watch::Watch;
 use crate::admin;
+use crate::buffer::Buffers;
 use crate::checkpoint::{Epoch, Store};
 use crate::config::compile::{Compiled, Job, compile};
 use crate::config::daemon::DaemonSettings;
@@ -143,6 +144,7 @@ fn environment(settings: &DaemonSettings, data_dir: &DataDir, once: bool) -> any
         conditions: logd_parse::conditions(),
         data_dir: data_dir.path().to_owned(),
         store: Store::open(&data_dir.path().join(CHECKPOINTS))?,
+        buffers: Buffers::default(),
         once,
         threads,
         edge_capacity: edge_capacity(settings),

@@ -77,9 +77,13 @@ impl Shared {
         attempt: Attempt,
         backoff: &mut Backoff,
     ) -> anyhow::Result<(Vec<u32>, Duration)> {
-        let Attempt { retry, after, reject, error } = attempt;
+        let Attempt { retry, after, reject, drop, error } = attempt;
         let account = &self.links.account;
-        let rows = Delivered::new(batch.len(), &retry, &reject);
+        let rejected = reject.iter().map(|(row, _)| row);
+        let rows = Delivered::new(batch.len(), retry.iter().chain(rejected).chain(drop.iter().map(|(row, _)| row)));
+        for (_, reason) in drop {
+            account.discarded(Discard::Intended, reason, 1);
+        }
         if let Some(journal) = &self.journal {
             journal.delivered(batch, rows.iter()).context("what was delivered can't be noted")?;
         }
@@ -108,13 +112,13 @@ impl Shared {
     }
 }
 
-/// The rows that are neither to be tried again nor rejected.
+/// The rows of which nothing else is to be said.
 struct Delivered(Vec<bool>);
 
 impl Delivered {
-    fn new(events: usize, retry: &[u32], reject: &[(u32, String)]) -> Self {
+    fn new<'r>(events: usize, others: impl Iterator<Item = &'r u32>) -> Self {
         let mut delivered = vec![true; events];
-        for row in retry.iter().chain(reject.iter().map(|(row, _)| row)) {
+        for row in others {
             if let Some(place) = delivered.get_mut(*row as usize) {
                 *place = false;
             }

@@ -8,6 +8,7 @@ use metrics::{Counter, Gauge};
 pub(crate) struct EdgeMeters {
     sent: Counter,
     received: Counter,
+    dropped: Counter,
     used: Gauge,
     size: Gauge,
 }
@@ -15,7 +16,13 @@ pub(crate) struct EdgeMeters {
 impl Default for EdgeMeters {
     /// Meters that nobody reads.
     fn default() -> Self {
-        Self { sent: Counter::noop(), received: Counter::noop(), used: Gauge::noop(), size: Gauge::noop() }
+        Self {
+            sent: Counter::noop(),
+            received: Counter::noop(),
+            dropped: Counter::noop(),
+            used: Gauge::noop(),
+            size: Gauge::noop(),
+        }
     }
 }
 
@@ -26,6 +33,7 @@ impl EdgeMeters {
         Self {
             sent: meters.counter("logd_buffer_sent_events_total", &input),
             received: meters.counter("logd_buffer_received_events_total", &input),
+            dropped: meters.counter("logd_buffer_discarded_events_total", &input),
             used: meters.gauge("logd_buffer_byte_size", &input),
             size: meters.gauge("logd_buffer_max_byte_size", &input),
         }
@@ -44,6 +52,11 @@ impl EdgeMeters {
     /// Events have been put in.
     pub(crate) fn sent(&self, events: u64) {
         self.sent.increment(events);
+    }
+
+    /// Events have been dropped, for there was no room.
+    pub(crate) fn dropped(&self, events: u64) {
+        self.dropped.increment(events);
     }
 
     /// Events have been taken out.

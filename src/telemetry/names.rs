@@ -93,6 +93,18 @@ pub(crate) static METRICS: &[Metric] = &[
         "Incidents that a detector has opened.",
     ),
     gauge("logd_buffer_byte_size", Unit::Bytes, EDGE, "Bytes that wait between two components."),
+    counter(
+        "logd_buffer_discarded_events_total",
+        Unit::Count,
+        EDGE,
+        "Events that were dropped before a sink whose buffer was full, as `when_full` has it.",
+    ),
+    counter(
+        "logd_buffer_lost_records_total",
+        Unit::Count,
+        COMPONENT,
+        "Batches of a disk buffer that are lost because the disk did not keep them.",
+    ),
     gauge("logd_buffer_max_byte_size", Unit::Bytes, EDGE, "Bytes that may wait between two components."),
     counter("logd_buffer_received_events_total", Unit::Count, EDGE, "Events taken out at the end of an edge."),
     counter("logd_buffer_sent_events_total", Unit::Count, EDGE, "Events put in at the beginning of an edge."),

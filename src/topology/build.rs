@@ -23,6 +23,7 @@ use super::outlets::Outlets;
 use super::source_node::SourceNode;
 use super::transform_node::TransformNode;
 use super::watermarks::Watermarks;
+use crate::buffer::Buffers;
 use crate::checkpoint::{Changes, Command, Coordinator, Durable, Entry, Member, Reporter, Saved, Store};
 use crate::delivery::{Driver, Journal};
 use crate::telemetry::{Account, EdgeMeters};
@@ -42,6 +43,8 @@ pub(crate) struct Environment {
     pub(crate) once: bool,
     /// How many batches a component may work on at once, and how many shards a state has.
     pub(crate) threads: usize,
+    /// The disk buffers that are open.
+    pub(crate) buffers: Buffers,
     /// How much an edge holds, in bytes.
     pub(crate) edge_capacity: u32,
     /// How often an epoch begins.
@@ -222,7 +225,7 @@ impl Edges {
                 let from = &graph.nodes[input.node];
                 let port = &from.ports()[input.port];
                 let name = if port.is_empty() { from.id.to_string() } else { format!("{}.{port}", from.id) };
-                let (sender, receiver) = edge(capacity, EdgeMeters::new(&name, &meters));
+                let (sender, receiver) = edge(&node.buffer, capacity, EdgeMeters::new(&name, &meters));
                 outlets[input.node][input.port].push(sender);
                 inlet.push(receiver);
             }

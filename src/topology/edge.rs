@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use logd_sdk::Batch;
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::buffer::{BufferSettings, WhenFull};
 use crate::checkpoint::Epoch;
 use crate::telemetry::EdgeMeters;
 
@@ -72,6 +73,8 @@ impl Budget {
 pub(crate) struct Sender {
     queue: mpsc::UnboundedSender<Message>,
     budget: Arc<Budget>,
+    /// Whether events for which there is no room are dropped.
+    drops: bool,
 }
 
 /// The receiving end.
@@ -86,26 +89,36 @@ pub(crate) struct Receiver {
 #[error("the component downstream is gone")]
 pub(crate) struct Closed;
 
-/// An edge that holds up to `capacity` bytes.
-pub(crate) fn edge(capacity: u32, meters: EdgeMeters) -> (Sender, Receiver) {
+/// An edge that holds up to `capacity` bytes, if the settings of what stands behind it do not say otherwise.
+pub(crate) fn edge(buffer: &BufferSettings, capacity: u32, meters: EdgeMeters) -> (Sender, Receiver) {
+    let capacity = buffer.in_memory(capacity);
     // The budget bounds the queue: what has no size costs at least `SMALLEST`.
     let (sender, receiver) = mpsc::unbounded_channel();
     meters.capacity(capacity);
     let budget = Arc::new(Budget { capacity, free: Semaphore::new(capacity as usize), meters });
-    (Sender { queue: sender, budget: Arc::clone(&budget) }, Receiver { queue: receiver, budget })
+    let drops = buffer.when_full == WhenFull::DropNewest && buffer.on_disk().is_none();
+    (Sender { queue: sender, budget: Arc::clone(&budget), drops }, Receiver { queue: receiver, budget })
 }
 
 /// What even an empty batch takes.
 const SMALLEST: u32 = 256;
 
 impl Sender {
-    /// Waits until there is room, and sends. A batch larger than the edge waits until it has the edge for itself.
+    /// Waits until there is room, unless events are to be dropped then, and sends. A batch larger than the edge waits until
+    /// it has the edge for itself.
     pub(crate) async fn send(&self, batch: Arc<Batch>, event_bytes: u64) -> Result<(), Closed> {
         let budget = &self.budget;
         let size = u32::try_from(batch.size()).unwrap_or(u32::MAX).max(SMALLEST).min(budget.capacity);
-        budget.free.acquire_many(size).await.map_err(|_| Closed)?.forget();
-        let room = Room { bytes: size, budget: Arc::clone(budget) };
         let events = batch.len() as u64;
+        match budget.free.try_acquire_many(size) {
+            Ok(permit) => permit.forget(),
+            Err(_) if self.drops && !batch.is_empty() => {
+                budget.meters.dropped(events);
+                return Ok(());
+            }
+            Err(_) => budget.free.acquire_many(size).await.map_err(|_| Closed)?.forget(),
+        }
+        let room = Room { bytes: size, budget: Arc::clone(budget) };
         self.queue.send(Message::Batch(Parcel { batch, event_bytes, room })).map_err(|_| Closed)?;
         budget.meters.sent(events);
         budget.tell();
@@ -142,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_holds_its_bytes_until_it_is_let_go() {
-        let (sender, mut receiver) = edge(10_000, EdgeMeters::default());
+        let (sender, mut receiver) = edge(&BufferSettings::default(), 10_000, EdgeMeters::default());
         sender.send(batch(6000), 1).await.expect("room");
         let second = tokio_test_pending(sender.send(batch(6000), 1)).await;
         assert!(second, "the edge is full");
@@ -154,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_larger_than_the_edge_goes_alone() {
-        let (sender, mut receiver) = edge(1000, EdgeMeters::default());
+        let (sender, mut receiver) = edge(&BufferSettings::default(), 1000, EdgeMeters::default());
         sender.send(batch(100_000), 1).await.expect("alone");
         assert!(tokio_test_pending(sender.send(batch(1), 1)).await);
         drop(std::future::poll_fn(|context| receiver.poll(context)).await);

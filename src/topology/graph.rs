@@ -7,6 +7,8 @@ use logd_sdk::component::{Kind, Makes};
 use logd_sdk::condition::{Conditions, Reads};
 use logd_sdk::{Columns, ComponentId, Plan};
 
+use crate::buffer::BufferSettings;
+
 /// A component and what it reads from.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -16,6 +18,8 @@ pub(crate) struct Node {
     pub(crate) plan: Plan,
     /// The edges into it.
     pub(crate) inputs: Vec<Input>,
+    /// What waits before it, if it is a sink.
+    pub(crate) buffer: BufferSettings,
 }
 
 /// Where an edge begins.
@@ -35,6 +39,11 @@ pub(crate) struct Graph {
 }
 
 impl Node {
+    /// A component with the buffer that there is without a setting.
+    pub(crate) fn new(id: ComponentId, plan: Plan, inputs: Vec<Input>) -> Self {
+        Self { id, plan, inputs, buffer: BufferSettings::default() }
+    }
+
     /// What kind of component it is.
     pub(crate) fn kind(&self) -> Kind {
         match self.plan {

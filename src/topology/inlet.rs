@@ -120,7 +120,8 @@ mod tests {
     use crate::telemetry::EdgeMeters;
 
     fn inlet(edges: usize) -> (Vec<Sender>, Inlet) {
-        let (senders, receivers) = (0..edges).map(|_| edge(1 << 20, EdgeMeters::default())).unzip();
+        let (senders, receivers) =
+            (0..edges).map(|_| edge(&crate::buffer::BufferSettings::default(), 1 << 20, EdgeMeters::default())).unzip();
         (senders, Inlet::new(receivers))
     }
 

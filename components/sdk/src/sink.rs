@@ -104,6 +104,8 @@ pub struct Attempt {
     pub after: Option<Duration>,
     /// Rows that never will, each with the service's reason.
     pub reject: Vec<(u32, String)>,
+    /// Rows that end here because the settings want it so, each with a reason that becomes a metric's label.
+    pub drop: Vec<(u32, &'static str)>,
     /// Why rows are to be tried again, for log and metrics.
     pub error: Option<String>,
 }
@@ -120,6 +122,13 @@ impl Attempt {
     pub fn refused(batch: &Batch, reason: &str) -> Self {
         let rows = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         Self { reject: (0..rows).map(|row| (row, reason.to_owned())).collect(), ..Self::default() }
+    }
+
+    /// Nothing was, and the settings want it dropped then.
+    #[must_use]
+    pub fn dropped(batch: &Batch, reason: &'static str) -> Self {
+        let rows = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        Self { drop: (0..rows).map(|row| (row, reason)).collect(), ..Self::default() }
     }
 
     /// Nothing was, for a reason that may pass.

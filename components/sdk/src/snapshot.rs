@@ -4,8 +4,8 @@
 //! component change what it keeps and still know what an older one has left.
 
 use anyhow::{Context as _, bail};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Encodes a state of this version.
 ///
@@ -20,6 +20,14 @@ pub fn encode<T: Serialize>(version: u8, state: &T) -> anyhow::Result<Vec<u8>> {
 /// # Errors
 /// Another version, or not what was encoded.
 pub fn decode<T: DeserializeOwned>(version: u8, bytes: &[u8]) -> anyhow::Result<T> {
+    borrow(version, bytes)
+}
+
+/// As [`decode`], for a type that points into the bytes.
+///
+/// # Errors
+/// Another version, or not what was encoded.
+pub fn borrow<'b, T: Deserialize<'b>>(version: u8, bytes: &'b [u8]) -> anyhow::Result<T> {
     match bytes.split_first() {
         Some((&found, state)) if found == version => postcard::from_bytes(state).context("a state can't be decoded"),
         Some((found, _)) => bail!("a state of version {found}, and this logd reads version {version}"),

@@ -99,6 +99,17 @@ impl Batch {
         &mut self.blocks
     }
 
+    /// A batch of these blocks, as it is read back from a disk: rows are [pushed](Self::push).
+    pub(super) fn set_blocks(&mut self, blocks: Vec<Block>) {
+        self.blocks = blocks;
+    }
+
+    /// Adds a row of which no field has been taken out.
+    pub(super) fn push(&mut self, row: Row) {
+        debug_assert!(self.columns.is_empty(), "a row without slots");
+        self.rows.push(row);
+    }
+
     /// The columns that are taken out.
     #[must_use]
     pub fn columns(&self) -> &Arc<Columns> {

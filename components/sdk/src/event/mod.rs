@@ -16,6 +16,7 @@ mod extract;
 mod id;
 mod row;
 mod slot;
+pub mod stored;
 mod values;
 
 pub use batch::Batch;

@@ -1,0 +1,144 @@
+//! The two sides of a buffer as components of the graph.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use futures::future::BoxFuture;
+use logd_sdk::component::{Check, Describe, Makes, SinkPlan, SourcePlan};
+use logd_sdk::condition::{Conditions, Reads};
+use logd_sdk::erased::{AnySink, AnySource};
+use logd_sdk::sink::Delivery;
+use logd_sdk::{ComponentId, Context, Plan};
+
+use super::log::{Buffer, Buffers, Kept};
+use super::reader::BufferReader;
+use super::settings::{BufferSettings, WhenFull};
+use super::writer::BufferWriter;
+use crate::checkpoint::Store;
+use crate::topology::{Graph, Input, Node};
+
+/// What both sides are built from.
+#[derive(Clone)]
+struct Sides {
+    /// The sink that they stand before.
+    sink: ComponentId,
+    /// The component that writes, whose state says up to where the log is complete.
+    writer: ComponentId,
+    max_size: u64,
+    when_full: WhenFull,
+    folder: PathBuf,
+    buffers: Buffers,
+    store: Store,
+}
+
+/// Puts the two sides of a buffer before each sink that has one.
+pub(crate) fn expand(graph: &Graph, data_dir: &std::path::Path, buffers: &Buffers, store: &Store) -> Graph {
+    let mut expanded = graph.clone();
+    for place in 0..graph.nodes.len() {
+        let Node { id, buffer, .. } = &graph.nodes[place];
+        let Some(max_size) = buffer.on_disk() else { continue };
+        // No component of a user has a dot in its name.
+        let named = |side: &str| ComponentId::new(id.pipeline(), &format!("{}.{side}", id.id()));
+        let sides = Sides {
+            sink: id.clone(),
+            writer: named("buffer"),
+            max_size,
+            when_full: buffer.when_full,
+            folder: data_dir.join("buffers").join(id.pipeline()).join(id.id()),
+            buffers: buffers.clone(),
+            store: store.clone(),
+        };
+        let reader = expanded.nodes.len();
+        let source = Plan::Source(Arc::new(Reading(sides.clone())));
+        expanded.nodes.push(Node::new(named("buffered"), source, Vec::new()));
+        let inputs = std::mem::replace(&mut expanded.nodes[place].inputs, vec![Input { node: reader, port: 0 }]);
+        expanded.nodes[place].buffer = BufferSettings::default();
+        expanded.nodes.push(Node::new(sides.writer.clone(), Plan::Sink(Arc::new(Writing(sides))), inputs));
+    }
+    expanded
+}
+
+impl Sides {
+    fn open(&self) -> anyhow::Result<Arc<Buffer>> {
+        let kept = || match self.store.load(&self.writer)?.position {
+            Some(position) => Kept::decode(&position),
+            None => Ok(Kept::default()),
+        };
+        self.buffers
+            .open(&self.sink, &self.folder, self.max_size, kept)
+            .with_context(|| format!("the buffer of `{}`", self.sink))
+    }
+}
+
+struct Writing(Sides);
+
+struct Reading(Sides);
+
+/// Both are made by the daemon and stand in no file: there is nothing to be read or checked.
+macro_rules! describe {
+    ($type:ident) => {
+        impl Describe for $type {
+            fn name(&self) -> &'static str {
+                "disk_buffer"
+            }
+
+            fn check(&self, _: &mut Check<'_>) {}
+
+            fn ports(&self) -> Vec<String> {
+                Vec::new()
+            }
+
+            fn has_main(&self) -> bool {
+                true
+            }
+
+            fn reads(&self, _: &dyn Conditions) -> Reads {
+                Reads::nothing()
+            }
+
+            fn needs(&self, _: &dyn Conditions) -> Reads {
+                Reads::nothing()
+            }
+
+            fn makes(&self, _: &str) -> Makes {
+                Makes::Anything
+            }
+        }
+    };
+}
+
+describe!(Writing);
+describe!(Reading);
+
+impl SinkPlan for Writing {
+    fn delivery(&self) -> Delivery {
+        // A full buffer is waited for without an end: that is the back-pressure.
+        Delivery { attempt_timeout: std::time::Duration::MAX, ..Delivery::default() }
+    }
+
+    fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Arc<dyn AnySink>>> {
+        Box::pin(async move {
+            let buffer = self.0.open()?;
+            let writer = BufferWriter { buffer, when_full: self.0.when_full, health: context.health.clone() };
+            Ok(Arc::new(writer) as Arc<dyn AnySink>)
+        })
+    }
+}
+
+impl SourcePlan for Reading {
+    fn ends(&self) -> bool {
+        false
+    }
+
+    fn listens(&self) -> Option<std::net::SocketAddr> {
+        None
+    }
+
+    fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>> {
+        Box::pin(async move {
+            let lost = context.meters.counter("logd_buffer_lost_records_total", &[]);
+            Ok(Box::new(BufferReader::new(self.0.open()?, lost)) as Box<dyn AnySource>)
+        })
+    }
+}

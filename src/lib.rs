@@ -13,6 +13,7 @@
 //! - `topology`: the running graph: edges bounded in bytes, a task for each component, parts that fail alone,
 //! - `checkpoint`: epochs, by which a crash becomes a pause,
 //! - `delivery`: the driver in front of every sink, and `buffer`: the disk buffer before that,
+//! - `dead_letters`: events that nobody can handle, kept until somebody looks,
 //! - `telemetry`: metrics and logs.
 //!
 //! What can stand in a pipeline lives in `components/`, and implements the contract of `logd-sdk`.
@@ -25,6 +26,7 @@ pub mod catalogue;
 mod checkpoint;
 pub mod cli;
 mod daemon;
+mod dead_letters;
 mod delivery;
 mod telemetry;
 mod topology;

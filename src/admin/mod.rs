@@ -3,6 +3,8 @@
 //! `/health` says that the process lives: who restarts it on a failure asks this. `/ready` says that every pipeline
 //! runs, or which does not and why: who sends it traffic, or wakes a person, asks that.
 
+pub(crate) mod control;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

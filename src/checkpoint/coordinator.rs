@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::Epoch;
 use super::report::{Command, Durable, Report, Snapshot};
 use super::store::{Entry, Store};
+use crate::dead_letters::DeadLetters;
 
 /// A component, as the coordinator knows it.
 pub(crate) struct Member {
@@ -36,11 +37,19 @@ pub(crate) enum Outcome {
     Failed,
 }
 
+/// What becomes durable with an epoch.
+pub(crate) struct Memory {
+    /// Positions and states.
+    pub(crate) store: Store,
+    /// What was given up: durable before the positions behind it are.
+    pub(crate) dead_letters: DeadLetters,
+}
+
 /// Begins epochs and completes them.
 pub(crate) struct Coordinator {
     members: Vec<Member>,
     reports: UnboundedReceiver<Report>,
-    store: Store,
+    memory: Memory,
     interval: Duration,
     /// By whom an epoch is asked for before its time.
     epochs: Epochs,
@@ -67,11 +76,11 @@ impl Coordinator {
     pub(crate) fn new(
         members: Vec<Member>,
         reports: UnboundedReceiver<Report>,
-        store: Store,
+        memory: Memory,
         interval: Duration,
         epochs: Epochs,
     ) -> anyhow::Result<Self> {
-        let epoch = store.last_epoch()?;
+        let epoch = memory.store.last_epoch()?;
         let pipelines: BTreeSet<&str> = members.iter().map(|member| member.component.pipeline()).collect();
         let labels = [("pipeline", pipelines.into_iter().collect::<Vec<_>>().join("+"))];
         let meters = Meters {
@@ -80,7 +89,7 @@ impl Coordinator {
             duration: histogram!("logd_checkpoint_duration_seconds", &labels),
             bytes: histogram!("logd_checkpoint_bytes", &labels),
         };
-        Ok(Self { members, reports, store, interval, epochs, epoch, ended: BTreeMap::new(), meters })
+        Ok(Self { members, reports, memory, interval, epochs, epoch, ended: BTreeMap::new(), meters })
     }
 
     /// Runs epochs until all inputs have ended, or `stop` becomes true.
@@ -190,6 +199,12 @@ impl Coordinator {
         Ok((close, cost))
     }
 
+    async fn write(&self, entries: Vec<Entry>) -> anyhow::Result<()> {
+        self.memory.dead_letters.sync().await?;
+        let (store, epoch) = (self.memory.store.clone(), self.epoch);
+        tokio::task::spawn_blocking(move || store.commit(epoch, &entries)).await?
+    }
+
     /// Makes the snapshots durable, and tells sources and sinks.
     async fn commit(&mut self, snapshots: BTreeMap<usize, Snapshot>) -> anyhow::Result<Duration> {
         let start = Instant::now();
@@ -212,9 +227,7 @@ impl Coordinator {
             .flat_map(|entry| &entry.changes)
             .map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len))
             .sum();
-        let (store, epoch) = (self.store.clone(), self.epoch);
-        let written = tokio::task::spawn_blocking(move || store.commit(epoch, &entries)).await?;
-        if let Err(error) = written {
+        if let Err(error) = self.write(entries).await {
             self.meters.failed.increment(1);
             return Err(error.context("the checkpoint can't be written"));
         }
@@ -270,8 +283,9 @@ mod tests {
         let source = (Reporter::new(0, reports.clone(), durable), told);
         let sink = Reporter::new(1, reports, Durable::default());
         let epochs = Epochs::default();
+        let memory = Memory { store: store.clone(), dead_letters: DeadLetters::new(folder.path(), 64 << 20) };
         let coordinator =
-            Coordinator::new(members, received, store.clone(), Duration::from_secs(1), epochs.clone()).expect("made");
+            Coordinator::new(members, received, memory, Duration::from_secs(1), epochs.clone()).expect("made");
         let (stop, stopped) = watch::channel(false);
         let ended = tokio::spawn(coordinator.run(stopped));
         Bench { folder, source, sink, stop, ended, store, epochs }

@@ -1,5 +1,7 @@
 //! The command line: one file a subcommand.
 
+mod buffer;
+mod dlq;
 mod exit;
 mod generate;
 mod graph;
@@ -33,6 +35,8 @@ enum Command {
     List(list::List),
     Schema(schema::Schema),
     Generate(generate::Generate),
+    Dlq(dlq::Dlq),
+    Buffer(buffer::Buffer),
 }
 
 /// Does what the command line asks for.
@@ -53,6 +57,8 @@ pub fn main() -> ExitCode {
         Command::List(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Generate(command) => command.execute(),
+        Command::Dlq(command) => command.execute(),
+        Command::Buffer(command) => command.execute(),
     };
     exit.into()
 }

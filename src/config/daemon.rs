@@ -64,6 +64,8 @@ pub struct Limits {
     pub threads: Option<NonZeroUsize>,
     /// The bytes of the events between components, all together, at least 1 MiB.
     pub memory: ByteSize,
+    /// What dead letters may take on disk, at least 64 MiB. What is given up beyond that is lost, and counted.
+    pub dead_letters: ByteSize,
     /// How long a stop may take to deliver what is under way, before it leaves that for the next start.
     pub shutdown_timeout: Duration,
 }
@@ -95,7 +97,12 @@ impl Default for Checkpoint {
 impl Default for Limits {
     /// `docker stop` kills after ten seconds: the stop is over before that.
     fn default() -> Self {
-        Self { threads: None, memory: ByteSize::mebibytes(64), shutdown_timeout: Duration::from_secs(8) }
+        Self {
+            threads: None,
+            memory: ByteSize::mebibytes(64),
+            dead_letters: ByteSize::mebibytes(1024),
+            shutdown_timeout: Duration::from_secs(8),
+        }
     }
 }
 
@@ -129,6 +136,11 @@ impl DaemonSettings {
         let mut report = Report::default();
         if self.checkpoint.interval < Duration::from_millis(10) {
             report.error(["checkpoint", "interval"], "`interval` must be 10ms or more").help("write interval = \"1s\"");
+        }
+        if self.limits.dead_letters < ByteSize::mebibytes(64) {
+            report
+                .error(["limits", "dead_letters"], "`dead_letters` must be 64 MiB or more")
+                .help("write dead_letters = \"1 GiB\"");
         }
         if self.limits.memory < ByteSize::mebibytes(1) {
             report.error(["limits", "memory"], "`memory` must be 1 MiB or more").help("write memory = \"64 MiB\"");

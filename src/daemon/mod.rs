@@ -2,6 +2,7 @@
 
 mod data_dir;
 mod neighbour;
+mod obey;
 mod parts;
 mod reload;
 mod run;
@@ -9,7 +10,8 @@ mod status_line;
 mod unit;
 mod watch;
 
-pub(crate) use data_dir::InUse;
+pub(crate) use data_dir::{DataDir, InUse};
 pub(crate) use neighbour::listens;
+pub(crate) use obey::{drop_letters, replay};
 pub(crate) use run::{Ended, Options, run, threads};
 pub(crate) use watch::Watch;

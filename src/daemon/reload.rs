@@ -11,7 +11,6 @@ use metrics::{Gauge, gauge};
 use tokio::time::Instant;
 
 use super::unit::{Plan, Stopped, Unit};
-use crate::buffer::expand;
 use crate::config::compile::Compiled;
 use crate::topology::{Environment, Status};
 
@@ -51,7 +50,7 @@ impl Fleet {
             is_behind: false,
         };
         let mut failed = Vec::new();
-        for plan in fleet.plans(compiled) {
+        for plan in Plan::divide(&compiled.graph, &compiled.files) {
             match plan.clone().start(&fleet.environment).await {
                 Ok(unit) => fleet.units.push(unit),
                 Err(error) if fleet.environment.once => return Err(error),
@@ -73,19 +72,14 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// The units that could run.
-    fn plans(&self, compiled: &Compiled) -> Vec<Plan> {
-        let Environment { data_dir, buffers, store, once, .. } = &self.environment;
-        if *once {
-            // What ends with its input waits for its sinks: a buffer would only stand between.
-            return Plan::divide(&compiled.graph, &compiled.files);
-        }
-        Plan::divide(&expand(&compiled.graph, data_dir, buffers, store), &compiled.files)
-    }
-
     /// What runs.
     pub(crate) fn units(&mut self) -> &mut Vec<Unit> {
         &mut self.units
+    }
+
+    /// What components are built with.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// What is known of all parts.
@@ -110,7 +104,7 @@ impl Fleet {
             self.stop(unit, &BTreeSet::new()).await;
         }
         self.is_behind = false;
-        for plan in self.plans(compiled) {
+        for plan in Plan::divide(&compiled.graph, &compiled.files) {
             let same = self.units.iter().any(|unit| unit.plan.pipelines == plan.pipelines);
             // A unit that shares a file with a broken one is not touched: that would take the broken file's part away.
             let blocked = |unit: &Unit| unit.plan.pipelines.keys().any(|name| refused.contains(name.as_str()));
@@ -123,9 +117,23 @@ impl Fleet {
         self.successful.set(f64::from(u8::from(compiled.errors() == 0 && !self.is_behind)));
     }
 
+    /// Starts the units anew that have these components, so that they find what is to be tried again.
+    pub(crate) async fn restart(&mut self, components: &BTreeSet<ComponentId>) {
+        let concerned = |unit: &&Unit| components.iter().any(|component| unit.plan.has(component));
+        let plans: Vec<Plan> = self.units.iter().filter(concerned).map(|unit| unit.plan.clone()).collect();
+        for plan in plans {
+            self.is_behind |= !self.replace(plan).await;
+        }
+    }
+
+    /// Whether a component runs here.
+    pub(crate) fn has(&self, component: &ComponentId) -> bool {
+        self.units.iter().any(|unit| unit.plan.has(component))
+    }
+
     /// Stops what shares a file with the plan, and starts the plan; if that can't be done, what ran before runs again.
     async fn replace(&mut self, plan: Plan) -> bool {
-        let kept = plan.components();
+        let kept = plan.components(&self.environment);
         let mut old = Vec::new();
         for unit in self.take(|unit| plan.shares_file(&unit.plan.pipelines)) {
             old.push(unit.plan.clone());
@@ -181,7 +189,7 @@ impl Fleet {
     /// Stops a unit. What its components have left is kept for those that go on, and for a while for the others.
     async fn stop(&mut self, unit: Unit, kept: &BTreeSet<ComponentId>) {
         let names = names(&unit.plan);
-        let removed = unit.plan.components();
+        let removed = unit.plan.components(&self.environment);
         self.removed.extend(removed.difference(kept).map(|id| (id.clone(), Instant::now())));
         let Stopped { drained, lost } = unit.stop(STOP_TIMEOUT).await;
         if !drained {
@@ -195,7 +203,8 @@ impl Fleet {
 
     /// Forgets what components have left that are gone for good.
     fn forget(&mut self) {
-        for component in self.units.iter().flat_map(|unit| unit.plan.components()) {
+        let running: Vec<_> = self.units.iter().map(|unit| unit.plan.components(&self.environment)).collect();
+        for component in running.into_iter().flatten() {
             self.removed.remove(&component);
         }
         let gone: Vec<ComponentId> = self

@@ -12,16 +12,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::data_dir::DataDir;
+use super::obey::obey;
 use super::parts::Parts;
 use super::reload::Fleet;
 use super::status_line::StatusLine;
 use super::unit::Unit;
 use super::watch::Watch;
-use crate::admin;
+use crate::admin::{self, control};
 use crate::buffer::Buffers;
 use crate::checkpoint::{Epoch, Store};
 use crate::config::compile::{Compiled, Job, compile};
 use crate::config::daemon::DaemonSettings;
+use crate::dead_letters::DeadLetters;
 use crate::telemetry::{Metrics, Throttle, upkeep};
 use crate::topology::Environment;
 
@@ -144,6 +146,7 @@ fn environment(settings: &DaemonSettings, data_dir: &DataDir, once: bool) -> any
         conditions: logd_parse::conditions(),
         data_dir: data_dir.path().to_owned(),
         store: Store::open(&data_dir.path().join(CHECKPOINTS))?,
+        dead_letters: DeadLetters::new(data_dir.path(), settings.limits.dead_letters.bytes()),
         buffers: Buffers::default(),
         once,
         threads,
@@ -176,12 +179,23 @@ async fn follow(
     parts: &Parts,
     signals: &mut Signals,
 ) -> anyhow::Result<()> {
+    let mut asked = control::listen(&environment.data_dir).unwrap_or_else(|error| {
+        tracing::warn!(error = format!("{error:#}"), "Commands can't reach this daemon.");
+        tokio::sync::mpsc::channel(1).1
+    });
     loop {
         tokio::select! {
             wanted = signals.next() => if wanted == Wanted::Stop {
                 return Ok(());
             },
             () = watch.changed() => {}
+            Some((command, reply)) = asked.recv() => {
+                let answer = obey(command, fleet).await;
+                parts.show(fleet);
+                // Whoever asked may have gone.
+                let _ = reply.send(answer);
+                continue;
+            }
             () = tokio::time::sleep(TRY_AGAIN), if fleet.is_behind() => {}
         }
         let (paths, conditions) = (paths.to_vec(), Arc::clone(&environment.conditions));

@@ -11,8 +11,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use crate::buffer;
 use crate::checkpoint::Outcome;
 use crate::config::compile::PipelineFile;
+use crate::dead_letters;
 use crate::topology::{Built, Environment, Graph, Status, build, run_part};
 
 /// A unit that could run.
@@ -20,7 +22,7 @@ use crate::topology::{Built, Environment, Graph, Status, build, run_part};
 pub(crate) struct Plan {
     /// Its pipelines, with what changes when their files do.
     pub(crate) pipelines: BTreeMap<String, u64>,
-    /// Its components.
+    /// Its components, as the files have them.
     graph: Graph,
 }
 
@@ -51,9 +53,25 @@ impl Plan {
         pipelines.keys().any(|name| self.pipelines.contains_key(name))
     }
 
-    /// The names of its components.
-    pub(crate) fn components(&self) -> BTreeSet<ComponentId> {
-        self.graph.nodes.iter().map(|node| node.id.clone()).collect()
+    /// The names of its components, those that the daemon adds among them.
+    pub(crate) fn components(&self, environment: &Environment) -> BTreeSet<ComponentId> {
+        self.expanded(environment).nodes.into_iter().map(|node| node.id).collect()
+    }
+
+    /// Whether it has this component.
+    pub(crate) fn has(&self, component: &ComponentId) -> bool {
+        self.graph.nodes.iter().any(|node| node.id == *component)
+    }
+
+    /// Its components and those that the daemon adds: what is to be tried again, and buffers on disk.
+    fn expanded(&self, environment: &Environment) -> Graph {
+        let Environment { data_dir, buffers, store, once, .. } = environment;
+        let graph = dead_letters::expand(&self.graph, data_dir);
+        if *once {
+            // What ends with its input waits for its sinks: a buffer would only stand between.
+            return graph;
+        }
+        buffer::expand(&graph, data_dir, buffers, store)
     }
 
     /// Builds all of it, and starts it if nothing went wrong.
@@ -62,7 +80,7 @@ impl Plan {
     /// A component can't be built; nothing of the unit runs then.
     pub(crate) async fn start(self, environment: &Environment) -> anyhow::Result<Unit> {
         let mut built = Vec::new();
-        for part in self.graph.parts() {
+        for part in self.expanded(environment).parts() {
             let ready = build(&part, environment).await?;
             built.push((part, Some(ready)));
         }
@@ -71,7 +89,7 @@ impl Plan {
 
     /// Starts it, though it can't be built right now: its parts try that again and again, and say so in `/ready`.
     pub(crate) fn keep_trying(self, environment: &Environment) -> Unit {
-        let parts = self.graph.parts().into_iter().map(|part| (part, None)).collect();
+        let parts = self.expanded(environment).parts().into_iter().map(|part| (part, None)).collect();
         self.run(parts, environment)
     }
 

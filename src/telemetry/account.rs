@@ -226,12 +226,19 @@ impl Account {
         }
     }
 
-    /// Events were given up. Where nobody reads them they end here.
-    pub(crate) fn dead(&self, events: u64, read: bool) {
+    /// Events were given up.
+    pub(crate) fn dead(&self, events: u64) {
         self.counts.dead.fetch_add(events, Ordering::Relaxed);
         self.dead_events.increment(events);
-        if !read {
-            self.discard_counter(Discard::Lost, "dead").increment(events);
+    }
+
+    /// There was no room to keep so many that were given up.
+    pub(crate) fn letters_lost(&self, events: u64) {
+        if events > 0 {
+            self.discard_counter(Discard::Lost, "dead_letters_full").increment(events);
+            tracing::error!(component = %self.component, events,
+                "Dead letters are lost, for there is no room: deal with some by `logd dlq`, or give them more by \
+                 `limits.dead_letters`.");
         }
     }
 
@@ -335,7 +342,7 @@ mod tests {
         account.received(10, 1000);
         assert_eq!(account.tally().unaccounted(), 0, "in flight");
         account.sent(Port::MAIN, 4, 400);
-        account.dead(1, false);
+        account.dead(1);
         account.late(2);
         account.discarded(Discard::Intended, "filtered", 2);
         account.handled(10, Duration::ZERO);

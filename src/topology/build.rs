@@ -24,7 +24,8 @@ use super::source_node::SourceNode;
 use super::transform_node::TransformNode;
 use super::watermarks::Watermarks;
 use crate::buffer::Buffers;
-use crate::checkpoint::{Changes, Command, Coordinator, Durable, Entry, Member, Reporter, Saved, Store};
+use crate::checkpoint::{Changes, Command, Coordinator, Durable, Entry, Member, Memory, Reporter, Saved, Store};
+use crate::dead_letters::DeadLetters;
 use crate::delivery::{Driver, Journal};
 use crate::telemetry::{Account, EdgeMeters};
 
@@ -43,6 +44,8 @@ pub(crate) struct Environment {
     pub(crate) once: bool,
     /// How many batches a component may work on at once, and how many shards a state has.
     pub(crate) threads: usize,
+    /// Keeps what nobody can handle.
+    pub(crate) dead_letters: DeadLetters,
     /// The disk buffers that are open.
     pub(crate) buffers: Buffers,
     /// How much an edge holds, in bytes.
@@ -88,7 +91,7 @@ pub(crate) async fn build(graph: &Graph, environment: &Environment) -> anyhow::R
             line: has_line.then(|| (sender, Arc::clone(&durable))),
         });
         let links = Links {
-            outlets: Outlets::new(&node.plan.ports(), edges.take_outlets(place)),
+            outlets: Outlets::new(&node.plan.ports(), edges.take_outlets(place), environment.dead_letters.clone()),
             reporter: Reporter::new(place, reports.clone(), durable),
             account,
             reads: graph.reads(place, environment.conditions.as_ref()),
@@ -105,8 +108,8 @@ pub(crate) async fn build(graph: &Graph, environment: &Environment) -> anyhow::R
     }
     // The coordinator knows that all are gone when the last of theirs is dropped.
     drop(reports);
-    let coordinator =
-        Coordinator::new(members, received, environment.store.clone(), environment.checkpoint_interval, epochs)?;
+    let durable = Memory { store: environment.store.clone(), dead_letters: environment.dead_letters.clone() };
+    let coordinator = Coordinator::new(members, received, durable, environment.checkpoint_interval, epochs)?;
     Ok(Built { tasks, coordinator, accounts })
 }
 

@@ -6,6 +6,7 @@ use logd_sdk::{Batch, Outputs, Port};
 
 use super::edge::{Closed, Message, Sender};
 use crate::checkpoint::Epoch;
+use crate::dead_letters::{DeadLetters, letters_of};
 use crate::telemetry::Account;
 
 /// All ports of a component: the main one first, then in the order of its settings' ports.
@@ -14,13 +15,15 @@ pub(crate) struct Outlets {
     ports: Vec<Vec<Sender>>,
     dead: Option<usize>,
     late: Option<usize>,
+    /// Keeps what leaves by `dead` and nothing reads.
+    letters: DeadLetters,
 }
 
 impl Outlets {
     /// `names` are those of the ports after the main one; `edges` has a list for each port.
-    pub(crate) fn new(names: &[String], edges: Vec<Vec<Sender>>) -> Self {
+    pub(crate) fn new(names: &[String], edges: Vec<Vec<Sender>>, letters: DeadLetters) -> Self {
         let find = |name: &str| names.iter().position(|port| port == name).map(|place| place + 1);
-        Self { ports: edges, dead: find("dead"), late: find("late") }
+        Self { ports: edges, dead: find("dead"), late: find("late"), letters }
     }
 
     /// Sends a batch by a port, to all that read it.
@@ -34,7 +37,7 @@ impl Outlets {
     }
 
     /// Sends all that a component made of a batch, and enters in its account what did not leave.
-    pub(crate) async fn settle(&self, outputs: Outputs, account: &Account) -> Result<(), Closed> {
+    pub(crate) async fn settle(&self, outputs: Outputs, account: &Account) -> anyhow::Result<()> {
         account.settle(&outputs);
         for (port, batch) in outputs.sent {
             self.send(port, batch, account).await?;
@@ -48,19 +51,20 @@ impl Outlets {
         Ok(())
     }
 
-    /// Sends events that nobody can handle, each with its reason, by the port `dead`.
+    /// Sends events that nobody can handle, each with its reason, by the port `dead`; what nothing reads there is kept.
     pub(crate) async fn bury(
         &self,
         batch: &Batch,
         reasons: &[String],
         attempts: u32,
         account: &Account,
-    ) -> Result<(), Closed> {
-        let read = self.dead.is_some_and(|port| !self.ports[port].is_empty());
-        account.dead(batch.len() as u64, read);
-        if read {
-            let letters = crate::delivery::dead_letters(batch, reasons, account.component(), attempts, account.now());
-            self.special(self.dead, letters).await?;
+    ) -> anyhow::Result<()> {
+        let (component, now) = (account.component(), account.now());
+        account.dead(batch.len() as u64);
+        if self.dead.is_some_and(|port| !self.ports[port].is_empty()) {
+            self.special(self.dead, letters_of(batch, reasons, component, attempts, now)).await?;
+        } else {
+            account.letters_lost(self.letters.bury(batch, reasons, component, attempts, now).await?);
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! How fast a log is on the disk of a folder, next to `dd` with the same blocks: `speed [FOLDER]`.
 //!
-//! Each round writes with `dd` and one `fdatasync` at its end, with `dd` and a sync for each block, and with many tasks
-//! of which each goes on when its block is durable, so that the log syncs again and again. Then a log with 256 MiB in it
-//! is opened.
+//! Each round writes with `dd` and one `fdatasync` at its end, with many tasks of which each goes on when its block is
+//! durable, so that the log syncs again and again, and with `dd` that syncs as often. Then a log with 256 MiB in it is
+//! opened.
 
 use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,9 @@ use tokio::time::Instant;
 /// What a round writes, in bytes.
 const TOTAL: usize = 256 << 20;
 /// What all tasks together have under way, in bytes: a task has one block.
-const UNDER_WAY: usize = 16 << 20;
+const UNDER_WAY: usize = 32 << 20;
+/// What the log syncs at once while there is enough of it, in bytes.
+const GROUP: usize = 14 << 20;
 /// Rounds for each size of blocks; the medians are shown.
 const ROUNDS: usize = 5;
 const MAX_SIZE: u64 = 1 << 30;
@@ -37,20 +39,21 @@ async fn rounds(folder: &Path) -> anyhow::Result<()> {
     let mut out = stdout();
     writeln!(
         out,
-        "{:>8} {:>16} {:>12} {:>9} {:>6} {:>14}",
-        "block", "dd conv=fdatasync", "oflag=dsync", "log", "share", "durable after"
+        "{:>8} {:>14} {:>14} {:>14} {:>16}",
+        "block", "log", "dd, one sync", "dd, as often", "durable after"
     )?;
     for block in [16 << 10, 64 << 10, 1 << 20] {
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            let once = dd(folder, block, TOTAL, "conv=fdatasync")?;
+            let once = dd(folder, block, "conv=fdatasync")?;
             let (log, latency) = log(folder, block).await?;
-            let each = dd(folder, block, TOTAL / 64, "oflag=dsync")?;
-            rounds.push((log / once, once, each, log, latency));
+            let often = dd(folder, GROUP, "oflag=dsync")?;
+            rounds.push((log / often, log, once, often, latency));
         }
         rounds.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let (share, once, each, log, latency) = rounds[ROUNDS / 2];
-        writeln!(out, "{block:>8} {once:>12.0} MB/s {each:>7.1} MB/s {log:>4.0} MB/s {share:>6.2} {latency:>14.1?}")?;
+        let (share, log, once, often, latency) = rounds[ROUNDS / 2];
+        write!(out, "{block:>8} {log:>9.0} MB/s {once:>9.0} MB/s {often:>9.0} MB/s {latency:>16.1?}")?;
+        writeln!(out, "   share {:.2} and {share:.2}", log / once)?;
     }
     let began = Instant::now();
     let (log, recovered) = Log::open(Arc::new(Real), &folder.join("log"), MAX_SIZE)?;
@@ -63,17 +66,17 @@ async fn rounds(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes so many bytes with `dd`, and returns MB/s.
-fn dd(folder: &Path, block: usize, total: usize, sync: &str) -> anyhow::Result<f64> {
-    let file = folder.join("dd");
+/// Writes with `dd`, and returns MB/s.
+fn dd(folder: &Path, block: usize, sync: &str) -> anyhow::Result<f64> {
+    let (file, count) = (folder.join("dd"), TOTAL / block);
     let began = Instant::now();
     let done = Command::new("dd")
         .args(["if=/dev/zero", "status=none", sync])
-        .args([format!("of={}", file.display()), format!("bs={block}"), format!("count={}", total / block)])
+        .args([format!("of={}", file.display()), format!("bs={block}"), format!("count={count}")])
         .status()
         .context("dd can't be run")?;
     ensure!(done.success(), "dd has failed");
-    let speed = speed(total as u64, began);
+    let speed = speed((count * block) as u64, began);
     std::fs::remove_file(file)?;
     Ok(speed)
 }

@@ -9,7 +9,7 @@
 //! - [`inspect`] looks at a folder that another process may have open, and writes nothing.
 //! - [`fs`] is the filesystem as a trait, and [`testing`] one whose power can be cut.
 //!
-//! `docs/disk-log.md` tells the guarantees and how they came about; [`format`] shows the bytes.
+//! `docs/disk-log.md` tells the guarantees and how they came about; [`mod@format`] shows the bytes.
 
 mod active;
 mod bad;

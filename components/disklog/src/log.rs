@@ -22,7 +22,7 @@ use crate::view::{Segment, View};
 use crate::walk::{Item, Walk};
 
 /// What is not durable is kept in memory as well, in bytes; an append that would exceed it syncs first.
-const MAX_UNSYNCED: usize = 8 << 20;
+const MAX_UNSYNCED: usize = 16 << 20;
 /// A buffer that has grown beyond this, in bytes, is given back after a sync.
 const KEPT_BUFFER: usize = 1 << 20;
 

@@ -2,6 +2,8 @@
 //!
 //! Nobody waits for others to come along. While the disk syncs, calls gather; the next sync is for all of them. So one
 //! caller alone has the disk's own latency, and a thousand have it twice at most.
+//!
+//! No call has a deadline of its own: a disk that hangs is waited for, unless the caller sets a timeout.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,11 +16,12 @@ use crate::place::Place;
 use crate::{Error, Follow, Follower, Log, Reader, View};
 
 /// What may wait for the thread, in bytes. A call counts with its records and [`CALL`]; a larger one waits alone.
-const QUEUE: usize = 32 << 20;
+const QUEUE: usize = 16 << 20;
 /// What a call costs without its records, in bytes.
 const CALL: usize = 128;
-/// After so many bytes the thread syncs, even if there is more to be appended, so that nobody waits for ever.
-const GROUP: usize = 6 << 20;
+/// After so many bytes the thread syncs, even if there is more to be appended, so that nobody waits for ever. A little
+/// less than what the log keeps in memory, for then it would have to sync on its own.
+const GROUP: usize = 14 << 20;
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 

@@ -160,3 +160,50 @@ fn a_kill_is_no_power_cut() {
     let (log, _) = Log::open(disk.filesystem(), folder(), MAX_SIZE).unwrap();
     assert_eq!(read_all(&log, 2).0, [(2, b"too".to_vec())]);
 }
+
+#[test]
+fn what_a_release_removes_on_a_full_disk_does_not_take_the_numbers_with_it() {
+    for seed in 0..64 {
+        let mut ledger = Ledger::new();
+        for sizes in [&[1866][..], &[70, 134, 199, 48], &[2461], &[0, 3961]] {
+            ledger.append(sizes).unwrap();
+        }
+        ledger.disk.set_capacity(Some(0));
+        ledger.release(6);
+        ledger.disk.set_capacity(None);
+        ledger.cut_power(seed);
+        assert!(ledger.log().is_some());
+    }
+}
+
+#[test]
+fn pages_of_a_process_whose_sync_has_failed_are_not_trusted() {
+    let mut ledger = Ledger::new();
+    ledger.append(&[100, 200]).unwrap();
+    ledger.disk.set_capacity(Some(0));
+    ledger.disk.fail_at(1, Fault::Error);
+    assert!(ledger.sync().is_err());
+    ledger.kill();
+    assert!(ledger.log().is_some());
+    ledger.note();
+    assert_eq!(ledger.durable, 2, "after a start all is durable");
+    ledger.cut_power(0);
+    assert!(ledger.log().is_some());
+}
+
+#[test]
+fn a_segment_that_was_not_finished_does_not_end_the_one_before() {
+    for (n, seed) in (1..40).flat_map(|n| (0..8).map(move |seed| (n, seed))) {
+        let mut ledger = Ledger::new();
+        ledger.append(&[10, 20, 30]).unwrap();
+        ledger.sync().unwrap();
+        ledger.kill();
+        // The start can't make the end durable, so that the next append writes it anew; then the power goes.
+        ledger.disk.fail_at(13, Fault::Error);
+        assert!(ledger.log().is_some());
+        ledger.disk.fail_at(n, Fault::PowerCut);
+        let _ = ledger.append(&[40]);
+        ledger.cut_power(seed);
+        assert!(ledger.log().is_some());
+    }
+}

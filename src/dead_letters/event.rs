@@ -1,4 +1,4 @@
-//! Dead letters: events that nobody can handle, with the reason why.
+//! Dead letters as events: what leaves by a port `dead`.
 
 use logd_sdk::event::write_text;
 use logd_sdk::{Batch, Body, Columns, ComponentId, Slot, Time};
@@ -9,7 +9,7 @@ const FIELDS: [&str; 5] = ["message", "component", "reason", "attempts", "timest
 
 /// A letter for each event of the batch: the event as it came in (`message`), which component gave it up and why, after
 /// how many attempts, and when. The identity and the time of the event stay, and so do its bytes, for a replay.
-pub(crate) fn dead_letters(
+pub(crate) fn letters_of(
     batch: &Batch,
     reasons: &[String],
     component: &ComponentId,
@@ -56,7 +56,7 @@ mod tests {
         let block = Block::new(Bytes::from_static(b"{broken"), Partition::new("p/s", ""));
         let batch = Batch::new(block, vec![Row::line(0, 7, 0, Time::EPOCH)]);
         let letters =
-            dead_letters(&batch, &["invalid JSON".to_owned()], &ComponentId::new("p", "parsed"), 1, Time::EPOCH);
+            letters_of(&batch, &["invalid JSON".to_owned()], &ComponentId::new("p", "parsed"), 1, Time::EPOCH);
         let mut json = Vec::new();
         write_json(&letters, 0, &mut json);
         let expected = r#"{"attempts":1,"component":"p/parsed","message":"{broken","reason":"invalid JSON","timestamp":"1970-01-01T00:00:00Z"}"#;

@@ -1,0 +1,70 @@
+//! Does what the control socket is asked for.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{bail, ensure};
+use logd_sdk::ComponentId;
+
+use super::reload::Fleet;
+use crate::admin::control::{Answer, Command};
+use crate::dead_letters::{self, DeadLetters, Letter};
+
+/// Does it, and says what came of it.
+pub(super) async fn obey(command: Command, fleet: &mut Fleet) -> Answer {
+    let (dead, data_dir) = (fleet.environment().dead_letters.clone(), fleet.environment().data_dir.clone());
+    let result = match command {
+        Command::DropLetters(numbers) => drop_letters(&dead, &numbers).await,
+        Command::ReplayLetters(numbers) => match replay(&dead, &data_dir, &numbers, |one| fleet.has(one)).await {
+            Ok((said, components)) => {
+                fleet.restart(&components).await;
+                Ok(said)
+            }
+            Err(error) => Err(error),
+        },
+    };
+    result.map_or_else(|error| Answer::Failed(format!("{error:#}")), Answer::Done)
+}
+
+/// Forgets these letters.
+///
+/// # Errors
+/// One is not there, or the disk does not take it.
+pub(crate) async fn drop_letters(dead: &DeadLetters, numbers: &[u64]) -> anyhow::Result<String> {
+    let chosen = chosen(dead, numbers)?;
+    dead.settle(numbers).await?;
+    Ok(format!("Dropped {}.", many(chosen.len())))
+}
+
+/// Puts these letters where the next start of their components finds them. Returns the components.
+///
+/// # Errors
+/// One is not there, nothing would take it, or the disk does not take it.
+pub(crate) async fn replay(
+    dead: &DeadLetters,
+    data_dir: &Path,
+    numbers: &[u64],
+    has: impl Fn(&ComponentId) -> bool,
+) -> anyhow::Result<(String, BTreeSet<ComponentId>)> {
+    let chosen = chosen(dead, numbers)?;
+    let components: BTreeSet<ComponentId> = chosen.iter().map(Letter::component).collect();
+    if let Some(gone) = components.iter().find(|component| !has(component)) {
+        bail!("`{gone}` is not there any more, and would have to take them; choose others with --component");
+    }
+    dead_letters::prepare(data_dir, chosen.iter())?;
+    // A crash in between replays them twice, and loses none.
+    dead.settle(numbers).await?;
+    let names: Vec<String> = components.iter().map(ToString::to_string).collect();
+    Ok((format!("Gave {} to {}.", many(chosen.len()), names.join(", ")), components))
+}
+
+fn chosen(dead: &DeadLetters, numbers: &[u64]) -> anyhow::Result<Vec<Letter>> {
+    ensure!(numbers.is_sorted(), "the numbers are not in order");
+    let mut letters = dead.letters()?.0;
+    let take = |number: &u64| letters.remove(number).ok_or_else(|| anyhow::anyhow!("there is no dead letter {number}"));
+    numbers.iter().map(take).collect()
+}
+
+fn many(letters: usize) -> String {
+    if letters == 1 { "1 letter".to_owned() } else { format!("{letters} letters") }
+}

@@ -1,6 +1,7 @@
 //! `logd run`: from settings to a daemon that has stopped.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use crate::config::compile::{Compiled, Job, compile};
 use crate::config::daemon::DaemonSettings;
 use crate::dead_letters::DeadLetters;
 use crate::telemetry::{Metrics, Throttle, upkeep};
-use crate::topology::Environment;
+use crate::topology::{AllSuspects, Environment, Graph};
 
 /// What is to be run, and how.
 pub(crate) struct Options {
@@ -64,6 +65,7 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     let Options { settings, paths, watch, once, serve, throttle } = options;
     let data_dir = DataDir::take(&data_path(&settings, &compiled, once))?;
     let parts = Parts::default();
+    let mut address = None;
     let status = StatusLine::on_terminal(parts.clone());
     if serve || status.is_some() {
         // Without anybody to read them, metrics are not kept.
@@ -71,19 +73,20 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
         tokio::spawn(upkeep(metrics.clone(), throttle.clone()));
         if serve {
             let listener = admin::bind(settings.telemetry.address.socket())?;
+            address = Some(listener.local_addr()?);
             tokio::spawn(admin::serve(listener, metrics.clone(), parts.clone(), std::future::pending()));
         }
         if let Some(status) = status {
             tokio::spawn(status.show(metrics));
         }
     }
-    let environment = environment(&settings, &data_dir, once)?;
+    let environment = environment(&settings, &data_dir, &compiled.graph, once)?;
     if once && environment.store.last_epoch()? > Epoch(0) {
         tracing::info!("An earlier run of this was interrupted; going on where it stopped.");
     }
     let mut fleet = Fleet::start(&compiled, environment.clone()).await?;
     parts.show(&fleet);
-    announce(&settings, &compiled, serve);
+    announce(&settings, &compiled, address);
 
     if once {
         tokio::select! {
@@ -113,9 +116,9 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
 }
 
 /// Says what runs, and where it can be looked at.
-fn announce(settings: &DaemonSettings, compiled: &Compiled, serve: bool) {
+fn announce(settings: &DaemonSettings, compiled: &Compiled, address: Option<SocketAddr>) {
     let running: Vec<&str> = compiled.files.iter().filter(|file| file.accepted).map(|file| file.id.as_str()).collect();
-    let metrics = if serve { format!("http://{}/metrics", settings.telemetry.address) } else { "off".to_owned() };
+    let metrics = address.map_or_else(|| "off".to_owned(), |address| format!("http://{address}/metrics"));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         pipelines = running.join(", "),
@@ -139,18 +142,24 @@ fn data_path(settings: &DaemonSettings, compiled: &Compiled, once: bool) -> Path
     settings.data_dir.join("once").join(format!("{first}-{:016x}", xxh3_64(&all)))
 }
 
-fn environment(settings: &DaemonSettings, data_dir: &DataDir, once: bool) -> anyhow::Result<Environment> {
+fn environment(
+    settings: &DaemonSettings,
+    data_dir: &DataDir,
+    graph: &Graph,
+    once: bool,
+) -> anyhow::Result<Environment> {
     let threads = threads(settings);
     Ok(Environment {
         clock: Clock::system(),
         conditions: logd_parse::conditions(),
         data_dir: data_dir.path().to_owned(),
         store: Store::open(&data_dir.path().join(CHECKPOINTS))?,
+        suspects: AllSuspects::default(),
         dead_letters: DeadLetters::new(data_dir.path(), settings.limits.dead_letters.bytes()),
         buffers: Buffers::default(),
         once,
         threads,
-        edge_capacity: edge_capacity(settings),
+        edge_capacity: edge_capacity(settings, graph),
         checkpoint_interval: settings.checkpoint.interval.into(),
     })
 }
@@ -161,10 +170,13 @@ pub(crate) fn threads(settings: &DaemonSettings) -> usize {
     settings.limits.threads.map_or_else(available, usize::from)
 }
 
-/// What one edge holds: a small share of the memory that all may take, so that a pipeline of a dozen stays within it.
-fn edge_capacity(settings: &DaemonSettings) -> u32 {
-    const SHARE: usize = 16;
-    u32::try_from(settings.limits.memory.in_memory() / SHARE).unwrap_or(u32::MAX)
+/// What one edge holds: its share of the memory that all may take, and no more than a sixteenth. A reload that adds edges
+/// does not change it.
+fn edge_capacity(settings: &DaemonSettings, graph: &Graph) -> u32 {
+    const LARGEST_SHARE: usize = 16;
+    const SMALLEST: u32 = 64 << 10;
+    let edges = graph.nodes.iter().map(|node| node.inputs.len()).sum::<usize>().max(LARGEST_SHARE);
+    u32::try_from(settings.limits.memory.in_memory() / edges).unwrap_or(u32::MAX).max(SMALLEST)
 }
 
 /// What could not be started is tried again after so long.

@@ -1,9 +1,11 @@
 //! One batch, however many attempts it takes.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures::FutureExt as _;
 use logd_sdk::erased::AnySink;
 use logd_sdk::outputs::Discard;
 use logd_sdk::sink::{Attempt, Delivery};
@@ -14,7 +16,7 @@ use super::backoff::Backoff;
 use super::concurrency::Limit;
 use super::journal::Journal;
 use super::rate::RateLimit;
-use crate::topology::Links;
+use crate::topology::{Links, message};
 
 /// What all deliveries of a driver share.
 pub(crate) struct Shared {
@@ -44,7 +46,7 @@ impl Shared {
 
     /// Delivers a batch. Returns how long the attempts took.
     pub(crate) async fn deliver(&self, mut batch: Arc<Batch>, under_way: usize) -> anyhow::Result<Duration> {
-        let mut took = Duration::ZERO;
+        let (mut took, mut panics) = (Duration::ZERO, 0);
         let mut backoff = Backoff::new(self.delivery.first_backoff, self.delivery.longest_backoff);
         while !batch.is_empty() {
             if let Some(rate) = &self.rate {
@@ -52,8 +54,15 @@ impl Shared {
             }
             let start = Instant::now();
             let timeout = self.delivery.attempt_timeout;
-            let attempt = match tokio::time::timeout(timeout, self.sink.deliver(&batch)).await {
-                Ok(attempt) => attempt,
+            let deliver = AssertUnwindSafe(self.sink.deliver(&batch)).catch_unwind();
+            let attempt = match tokio::time::timeout(timeout, deliver).await {
+                Ok(Ok(attempt)) => attempt,
+                Ok(Err(panic)) => {
+                    panics += 1;
+                    let error = message(panic.as_ref());
+                    // Once may be chance; a batch at which the sink panics again is one that it can't take.
+                    if panics > 1 { Attempt::refused(&batch, &error) } else { Attempt::failed(&batch, error) }
+                }
                 Err(_) => Attempt::failed(&batch, format!("no answer within {timeout:?}")),
             };
             took += start.elapsed();

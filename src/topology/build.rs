@@ -21,6 +21,7 @@ use super::keyed_node::{KeyedNode, Shards};
 use super::node::Links;
 use super::outlets::Outlets;
 use super::source_node::SourceNode;
+use super::suspects::AllSuspects;
 use super::transform_node::TransformNode;
 use super::watermarks::Watermarks;
 use crate::buffer::Buffers;
@@ -44,6 +45,8 @@ pub(crate) struct Environment {
     pub(crate) once: bool,
     /// How many batches a component may work on at once, and how many shards a state has.
     pub(crate) threads: usize,
+    /// What components could not survive.
+    pub(crate) suspects: AllSuspects,
     /// Keeps what nobody can handle.
     pub(crate) dead_letters: DeadLetters,
     /// The disk buffers that are open.
@@ -95,6 +98,7 @@ pub(crate) async fn build(graph: &Graph, environment: &Environment) -> anyhow::R
             reporter: Reporter::new(place, reports.clone(), durable),
             account,
             reads: graph.reads(place, environment.conditions.as_ref()),
+            suspects: environment.suspects.of(&node.id),
         };
         let inlet = Inlet::new(edges.take_inlet(place));
         let (lineage, epochs) = (Arc::clone(&lineage), epochs.clone());

@@ -1,9 +1,11 @@
 //! The task of a transform with state: batches are split on the pool, several at once, and then taken in order by the
 //! shards that own the keys.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use logd_sdk::erased::{AnyKeyed, AnyPart, AnyShard, AnyYield};
 use logd_sdk::keyed::{Floor, Split, Step, shard_of};
 use logd_sdk::{Batch, Outputs, Partition, Time};
@@ -12,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::edge::{Parcel, Room};
 use super::inlet::{Arrival, Inlet};
 use super::node::{Activity, Finished, Links, Pipeline};
+use super::suspects::{ENOUGH, message, others, spans};
 use super::watermarks::Watermarks;
 use crate::checkpoint::{Changes, Snapshot};
 
@@ -39,6 +42,8 @@ struct Prepared {
     floors: Vec<Floor>,
     split: Split<AnyPart>,
     took: Duration,
+    /// Events that are spared the component, and why.
+    condemned: Option<(Batch, Vec<String>)>,
     /// Held until all that was made of the batch has been sent.
     room: Room,
 }
@@ -95,11 +100,17 @@ impl KeyedNode {
         let reads = Arc::clone(&self.links.reads);
         let floors = self.floors(&parcel.batch);
         let shards = self.shards.len();
-        pipeline.begin(parcel, &self.links.account, move |parcel| {
+        let suspects = self.links.suspects.clone();
+        pipeline.begin(parcel, &self.links, move |parcel| {
             let start = Instant::now();
-            let batch = Links::with_fields(&reads, parcel.batch);
+            let mut batch = Links::with_fields(&reads, parcel.batch);
+            let (rows, reasons): (Vec<u32>, Vec<String>) = suspects.condemned(&batch).into_iter().unzip();
+            let condemned = (!rows.is_empty()).then(|| (batch.select(&rows), reasons));
+            if condemned.is_some() {
+                batch = Arc::new(batch.select(&others(&batch, &rows)));
+            }
             let split = keyed.split(&batch, &floors, shards);
-            Prepared { batch, floors, split, took: start.elapsed(), room: parcel.room }
+            Prepared { batch, floors, split, took: start.elapsed(), condemned, room: parcel.room }
         });
     }
 
@@ -112,7 +123,10 @@ impl KeyedNode {
 
     /// Takes a batch in, in its turn.
     async fn take(&mut self, prepared: Prepared, activity: &mut Activity) -> anyhow::Result<()> {
-        let Prepared { batch, floors: assumed, mut split, room, .. } = prepared;
+        let Prepared { batch, floors: assumed, mut split, condemned, room, .. } = prepared;
+        if let Some((events, reasons)) = condemned {
+            self.links.outlets.bury(&events, &reasons, ENOUGH, &self.links.account).await?;
+        }
         let floors = self.floors(&batch);
         if !holds(&batch, &split, &assumed, &floors) {
             split = self.keyed.split(&batch, &floors, self.shards.len());
@@ -120,7 +134,15 @@ impl KeyedNode {
         if let Some(watermarks) = &mut self.watermarks {
             watermarks.note(&batch, &floors, activity.active());
         }
-        self.step(Some((batch, split)), activity).await?;
+        let spans = spans(&batch);
+        match AssertUnwindSafe(self.step(Some((batch, split)), activity)).catch_unwind().await {
+            Ok(stepped) => stepped?,
+            Err(panic) => {
+                let message = message(panic.as_ref());
+                self.links.suspects.note(&spans, &message);
+                anyhow::bail!(message);
+            }
+        }
         drop(room);
         Ok(())
     }
@@ -255,7 +277,12 @@ impl Shards {
             }
             let mut yields = Vec::with_capacity(jobs.len());
             for job in jobs {
-                let (shard, yielded) = job.await?;
+                let (shard, yielded) = match job.await {
+                    Ok(done) => done,
+                    // As if it had been made here.
+                    Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                    Err(error) => return Err(error.into()),
+                };
                 self.shards.push(shard);
                 yields.push(yielded?);
             }

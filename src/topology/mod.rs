@@ -11,6 +11,7 @@ mod outlets;
 mod part;
 mod rehearsal;
 mod source_node;
+mod suspects;
 mod transform_node;
 mod watermarks;
 
@@ -21,3 +22,4 @@ pub(crate) use inlet::{Arrival, Inlet};
 pub(crate) use node::Links;
 pub(crate) use part::{Status, run as run_part};
 pub(crate) use rehearsal::Rehearsal;
+pub(crate) use suspects::{AllSuspects, message};

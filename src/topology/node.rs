@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use super::edge::Parcel;
 use super::outlets::Outlets;
+use super::suspects::{Suspects, message, spans};
 use crate::checkpoint::{Epoch, Reporter};
 use crate::telemetry::Account;
 
@@ -26,6 +28,8 @@ pub(crate) struct Links {
     pub(crate) account: Arc<Account>,
     /// The fields that it reads: taken out of each batch before it sees it.
     pub(crate) reads: Arc<Columns>,
+    /// What it could not survive before.
+    pub(crate) suspects: Suspects,
 }
 
 impl Links {
@@ -46,7 +50,7 @@ pub(crate) struct Pipeline<T> {
 }
 
 enum Entry<T> {
-    Job { job: JoinHandle<T>, receipt: Receipt },
+    Job { job: JoinHandle<Result<T, String>>, receipt: Receipt },
     Barrier(Epoch),
 }
 
@@ -83,13 +87,21 @@ impl<T: Send + 'static> Pipeline<T> {
     }
 
     /// Begins to work on a batch. The parcel, and with it its share of the edge, is held by the work.
-    pub(crate) fn begin(&mut self, parcel: Parcel, account: &Account, work: impl FnOnce(Parcel) -> T + Send + 'static) {
+    pub(crate) fn begin(&mut self, parcel: Parcel, links: &Links, work: impl FnOnce(Parcel) -> T + Send + 'static) {
         let events = parcel.batch.len() as u64;
-        account.received(events, parcel.event_bytes);
+        links.account.received(events, parcel.event_bytes);
+        let (suspects, spans) = (links.suspects.clone(), spans(&parcel.batch));
         let receipt = Receipt { events, at: Instant::now() };
         // Not `tokio::spawn`: what a task spawns waits in a place of its worker's that no other worker may take from, so
         // that a whole pipeline would stay on one core.
-        let job = tokio::task::spawn_blocking(move || work(parcel));
+        let job = tokio::task::spawn_blocking(move || {
+            // What a panic leaves half done goes with the part, which is built again from its last epoch.
+            catch_unwind(AssertUnwindSafe(|| work(parcel))).map_err(|panic| {
+                let message = message(panic.as_ref());
+                suspects.note(&spans, &message);
+                message
+            })
+        });
         self.entries.push_back(Entry::Job { job, receipt });
     }
 
@@ -109,7 +121,8 @@ impl<T: Send + 'static> Pipeline<T> {
         match (done, self.entries.pop_front()) {
             (None, Some(Entry::Barrier(epoch))) => Ok(Finished::Barrier(epoch)),
             (Some(result), Some(Entry::Job { receipt, .. })) => {
-                Ok(Finished::Job(result.context("the component panicked")?, receipt))
+                let done = result.context("the work was cut off")?.map_err(anyhow::Error::msg)?;
+                Ok(Finished::Job(done, receipt))
             }
             _ => anyhow::bail!("the order of work was lost"),
         }

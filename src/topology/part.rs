@@ -18,6 +18,7 @@ use super::build::{Built, Environment, build};
 use super::edge::Closed;
 use super::graph::Graph;
 use super::inlet::Broken;
+use super::suspects::message;
 use crate::checkpoint::Outcome;
 use crate::telemetry::Account;
 
@@ -152,11 +153,7 @@ async fn attempt(built: Built, stop: watch::Receiver<bool>, status: &Status) -> 
 fn named(id: &ComponentId, result: std::thread::Result<anyhow::Result<()>>) -> anyhow::Result<()> {
     match result {
         Ok(result) => result.with_context(|| format!("`{id}` has failed")),
-        Err(panic) => {
-            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Err(anyhow!("`{id}` has panicked: {message}"))
-        }
+        Err(panic) => Err(anyhow!("`{id}` has failed: {}", message(panic.as_ref()))),
     }
 }
 

@@ -1,16 +1,18 @@
 //! The task of a transform without state: several batches are worked on at once, and leave in the order in which they
 //! came.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use logd_sdk::transform::Transform;
-use logd_sdk::{Columns, Outputs};
+use logd_sdk::{Batch, Columns, Outputs};
 use tokio::time::Instant;
 
 use super::edge::{Parcel, Room};
 use super::inlet::{Arrival, Inlet};
 use super::node::{Finished, Links, Pipeline};
+use super::suspects::{Suspects, message, others};
 use crate::checkpoint::Snapshot;
 
 /// A transform that is ready to run.
@@ -56,7 +58,10 @@ impl TransformNode {
                 arrival = inlet.next(), if ended.is_none() && pipeline.has_room() => match arrival? {
                     Arrival::Batch(parcel) => {
                         let (transform, reads) = (Arc::clone(&transform), Arc::clone(&links.reads));
-                        pipeline.begin(parcel, &links.account, move |parcel| apply(transform.as_ref(), &reads, parcel));
+                        let suspects = links.suspects.clone();
+                        pipeline.begin(parcel, &links, move |parcel| {
+                            apply(transform.as_ref(), &reads, &suspects, parcel)
+                        });
                     }
                     Arrival::Barrier(epoch) => pipeline.barrier(epoch),
                     Arrival::End => ended = Some(true),
@@ -70,10 +75,27 @@ impl TransformNode {
     }
 }
 
-fn apply(transform: &dyn Transform, reads: &Arc<Columns>, parcel: Parcel) -> Done {
+fn apply(transform: &dyn Transform, reads: &Arc<Columns>, suspects: &Suspects, parcel: Parcel) -> Done {
     let start = Instant::now();
     let mut outputs = Outputs::default();
     let batch = Links::with_fields(reads, parcel.batch);
-    transform.apply(Arc::unwrap_or_clone(batch), &mut outputs);
+    let rows = suspects.among(&batch);
+    if rows.is_empty() {
+        transform.apply(Arc::unwrap_or_clone(batch), &mut outputs);
+    } else {
+        transform.apply(batch.select(&others(&batch, &rows)), &mut outputs);
+        for row in rows {
+            apply_one(transform, &batch.select(&[row]), &mut outputs);
+        }
+    }
     Done { outputs, took: start.elapsed(), room: parcel.room }
+}
+
+/// Applies the transform to one event, which is dead if that panics.
+fn apply_one(transform: &dyn Transform, event: &Batch, outputs: &mut Outputs) {
+    let mut own = Outputs::default();
+    match catch_unwind(AssertUnwindSafe(|| transform.apply(event.clone(), &mut own))) {
+        Ok(()) => outputs.append(own),
+        Err(panic) => outputs.bury(event.clone(), vec![message(panic.as_ref())]),
+    }
 }

@@ -67,6 +67,18 @@ impl Outputs {
         }
     }
 
+    /// Adds what was made of another batch behind all that is there.
+    pub fn append(&mut self, other: Self) {
+        let Self { sent, dead, late, absorbed, discarded, made, errors } = other;
+        self.sent.extend(sent);
+        self.dead.extend(dead);
+        self.late.extend(late);
+        self.absorbed += absorbed;
+        self.discarded.extend(discarded);
+        self.made += made;
+        self.errors.extend(errors);
+    }
+
     /// Counts `events` as taken into the component's state.
     pub fn absorb(&mut self, events: u64) {
         self.absorbed += events;

@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod bare;
+mod http;
 mod jobs;
 mod measure;
 
@@ -27,6 +28,11 @@ fn main() -> ExitCode {
         && role == bare::ROLE
     {
         return bare::run(Path::new(input));
+    }
+    if let [role, address] = &arguments[..]
+        && role == http::ROLE
+    {
+        return http::run(address);
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let logs = folder.path().join("classic.log");
@@ -50,7 +56,29 @@ fn main() -> ExitCode {
             row(&job.name, &median((0..ROUNDS).map(|_| round()).collect()));
         }
     }
+    if arguments.is_empty() || arguments.iter().any(|name| "http source".contains(name.as_str())) {
+        compare_http(folder.path(), &logs);
+    }
     ExitCode::SUCCESS
+}
+
+/// The `http` source, whose ratios are to a bare hyper server.
+fn compare_http(folder: &Path, logs: &Path) {
+    use http::Server;
+    let bodies = http::bodies(logs);
+    let take = |server| http::measure(server, folder, &bodies).per_million(LOGS);
+    row("bare hyper server, one core", &median((0..ROUNDS).map(|_| (take(Server::Bare), 1.0)).collect()));
+    for (name, server) in
+        [("http source, received; one core", Server::Received), ("http source, durable; one core", Server::Durable)]
+    {
+        let round = || {
+            let bare = take(Server::Bare);
+            let measured = take(server);
+            let ratio = bare.cpu / measured.cpu;
+            (measured, ratio)
+        };
+        row(name, &median((0..ROUNDS).map(|_| round()).collect()));
+    }
 }
 
 /// The round whose ratio is the median.

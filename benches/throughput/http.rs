@@ -1,0 +1,158 @@
+//! The `http` source against a bare hyper server that reads the same bodies and drops them.
+//!
+//! Both serve one core, the client has the other. A request has a thousand logs.
+
+use std::convert::Infallible;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use wait4::Wait4;
+
+use crate::jobs::pinned;
+use crate::measure::Measured;
+
+/// The role of this binary as the bare server.
+pub(crate) const ROLE: &str = "bare-http";
+/// Logs in a request.
+const LOGS_A_REQUEST: usize = 1000;
+/// Connections of the client.
+const CONNECTIONS: usize = 4;
+
+/// What is compared.
+#[derive(Clone, Copy)]
+pub(crate) enum Server {
+    /// hyper alone.
+    Bare,
+    /// logd, answering when the pipeline has taken the events.
+    Received,
+    /// logd, answering when the events are on disk.
+    Durable,
+}
+
+/// Serves until it is asked for `/quit`.
+pub(crate) fn run(address: &str) -> std::process::ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(address).await.expect("bound");
+        loop {
+            let (stream, _) = listener.accept().await.expect("accepted");
+            let answer = service_fn(|request: Request<hyper::body::Incoming>| async {
+                if request.uri().path() == "/quit" {
+                    std::process::exit(0);
+                }
+                let mut body = request.into_body();
+                while let Some(Ok(_)) = body.frame().await {}
+                Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+            });
+            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+        }
+    });
+    std::process::ExitCode::SUCCESS
+}
+
+/// Sends all logs to a server, and returns what it has taken for that.
+pub(crate) fn measure(server: Server, folder: &Path, bodies: &[Vec<u8>]) -> Measured {
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+    let mut child = command(server, folder, address).spawn().expect("the server starts");
+    wait_for(address);
+    // A benchmark measures the real clock.
+    #[allow(clippy::disallowed_methods)]
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for connection in 0..CONNECTIONS {
+            scope.spawn(move || {
+                let mut stream = BufReader::new(TcpStream::connect(address).expect("connected"));
+                for body in bodies.iter().skip(connection).step_by(CONNECTIONS) {
+                    post(&mut stream, body);
+                }
+            });
+        }
+    });
+    let wall = start.elapsed().as_secs_f64();
+    match server {
+        Server::Bare => {
+            let mut stream = TcpStream::connect(address).expect("connected");
+            stream.write_all(b"GET /quit HTTP/1.1\r\nhost: x\r\n\r\n").expect("asked");
+        }
+        Server::Received | Server::Durable => {
+            Command::new("kill").arg(child.id().to_string()).status().expect("asked");
+        }
+    }
+    let used = child.wait4().expect("the server ends");
+    assert!(used.status.success(), "the server has failed: {}", used.status);
+    Measured { wall, cpu: (used.rusage.utime + used.rusage.stime).as_secs_f64(), memory: used.rusage.maxrss }
+}
+
+fn command(server: Server, folder: &Path, address: SocketAddr) -> Command {
+    let respond_when = match server {
+        Server::Bare => {
+            let mut command = pinned(&std::env::current_exe().expect("this program"));
+            command.args([ROLE, &address.to_string()]);
+            return command;
+        }
+        Server::Received => "received",
+        Server::Durable => "durable",
+    };
+    let (pipeline, data): (PathBuf, PathBuf) = (folder.join("http.toml"), folder.join("http-data"));
+    let _ = fs::remove_dir_all(&data);
+    let text = format!(
+        "[sources.logs]\ntype = \"http\"\naddress = \"{address}\"\nrespond_when = \"{respond_when}\"\n\
+         [sinks.out]\ntype = \"blackhole\"\ninputs = [\"logs\"]\n"
+    );
+    fs::write(&pipeline, text).expect("the pipeline can be written");
+    let mut command = pinned(Path::new(env!("CARGO_BIN_EXE_logd")));
+    command.args(["run", "--threads", "1", "--log-level", "error", "--telemetry-address", "127.0.0.1:0"]);
+    command.arg("--data-dir").arg(data).arg("-c").arg(pipeline);
+    command
+}
+
+/// The bodies of requests that together have all logs.
+pub(crate) fn bodies(logs: &Path) -> Vec<Vec<u8>> {
+    let text = fs::read(logs).expect("the logs");
+    let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+    lines.chunks(LOGS_A_REQUEST).map(<[&[u8]]>::concat).collect()
+}
+
+fn wait_for(address: SocketAddr) {
+    for _ in 0..1000 {
+        if TcpStream::connect(address).is_ok() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the server does not listen on {address}");
+}
+
+/// Sends one request, and reads its answer.
+fn post(stream: &mut BufReader<TcpStream>, body: &[u8]) {
+    let head = format!("POST / HTTP/1.1\r\nhost: logd\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.get_mut().write_all(head.as_bytes()).expect("sent");
+    stream.get_mut().write_all(body).expect("sent");
+    let (mut length, mut status) = (0, String::new());
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).expect("answered");
+        if status.is_empty() {
+            status.clone_from(&line);
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    assert!(status.contains(" 200 "), "the server answered {status}");
+    let mut rest = vec![0; length];
+    stream.read_exact(&mut rest).expect("answered");
+}

@@ -1,6 +1,8 @@
-//! HTTP as a source.
+//! HTTP as a source and a sink.
 //!
-//! The server with all its bounds is [`logd_sdk::http`]; what is here begins where a request has passed them:
+//! The sink calls out by the guarded `client`.
+//!
+//! The source's server with all its bounds is [`logd_sdk::http`]; what is here begins where a request has passed them:
 //!
 //! ```text
 //! connection's task                                 │ source's task
@@ -11,18 +13,28 @@
 //!
 //! All that costs time for each byte or event is done in the connections' tasks, which share all cores.
 
+mod client;
 mod decode;
+mod fields;
 mod frames;
 mod gather;
+mod headers;
+mod hidden;
 mod queue;
 mod reception;
 mod settings;
+mod sink;
 mod source;
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 
 use logd_sdk::Component;
 
 /// The components of this family.
-pub static COMPONENTS: &[Component] = &[Component::source::<settings::HttpSettings>()];
+pub static COMPONENTS: &[Component] = &[
+    Component::source::<settings::HttpSettings>(),
+    Component::sink::<sink::HttpSinkSettings>(),
+];

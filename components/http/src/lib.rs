@@ -1,6 +1,7 @@
-//! HTTP as a source and a sink.
+//! HTTP as a source and a sink, and webhooks.
 //!
-//! The sink calls out by the guarded `client`.
+//! Both sinks call out by the guarded `client`: `sink` sends batches as bodies, `webhook` makes a signed call for each
+//! event.
 //!
 //! The source's server with all its bounds is [`logd_sdk::http`]; what is here begins where a request has passed them:
 //!
@@ -25,6 +26,7 @@ mod reception;
 mod settings;
 mod sink;
 mod source;
+mod webhook;
 
 #[cfg(test)]
 mod testing;
@@ -37,4 +39,5 @@ use logd_sdk::Component;
 pub static COMPONENTS: &[Component] = &[
     Component::source::<settings::HttpSettings>(),
     Component::sink::<sink::HttpSinkSettings>(),
+    Component::sink::<webhook::WebhookSettings>(),
 ];

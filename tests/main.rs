@@ -5,6 +5,7 @@
 
 mod support;
 
+mod alerts;
 mod contract;
 mod crash;
 mod demo;

@@ -28,6 +28,11 @@ pub(crate) fn events<'f>(lines: &[&str], fields: impl IntoIterator<Item = &'f Fi
     batch
 }
 
+/// What a future comes to; a test fails that would wait for ever.
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(std::time::Duration::from_secs(30), future).await.expect("it does not take so long")
+}
+
 /// Settings from TOML.
 pub(crate) fn parse<S: DeserializeOwned>(text: &str) -> S {
     toml::from_str(text).unwrap_or_else(|error| panic!("{error}"))

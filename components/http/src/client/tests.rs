@@ -24,7 +24,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use super::connection::{Client, Connection, MOST_READ};
 use super::resolver::{Guard, System};
 use super::{Addresses, Target, Verdict};
-use crate::testing::{NOW, Receiver, Reply, parse};
+use crate::testing::{NOW, Receiver, Reply, parse, soon};
 
 /// Names that answer what they are told, one answer after the other, the last one for ever.
 struct Names(Mutex<VecDeque<Vec<SocketAddr>>>, Mutex<u32>);
@@ -99,14 +99,17 @@ async fn what_can_not_be_reached_is_said_without_the_uri() {
     let closed = receiver.uri("/canary");
     drop(receiver);
     // The port is free as soon as the receiver's task has ended.
-    let message = loop {
-        if let Verdict::Again { error, .. } = post(&client, &closed).await
-            && error.contains("onnection refused")
-        {
-            break error;
+    let message = soon(async {
+        loop {
+            if let Verdict::Again { error, .. } = post(&client, &closed).await
+                && error.contains("onnection refused")
+            {
+                return error;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    };
+    });
+    let message = message.await;
     assert!(message.starts_with("it can't be reached: ") && !message.contains("canary"), "{message}");
 }
 

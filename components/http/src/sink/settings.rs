@@ -22,9 +22,9 @@ use crate::settings::AuthSettings;
 
 /// Sends events in the bodies of HTTP requests.
 ///
-/// 2xx is delivered. 408, 425, 429, 5xx and no answer are tried again, not before `Retry-After` says so. After 413 the
-/// events are sent in halves. Any other answer rejects them, redirects among them. Each request has an `Idempotency-Key`
-/// that is made of its events' ids, so that a receiver can tell one that is repeated.
+/// 2xx is delivered. After 408, 425, 429, 5xx or no answer events are sent again, and not before `Retry-After` says so, up
+/// to an hour. After 413 they are sent in halves. Any other answer rejects them, redirects among them. Each request has an
+/// `Idempotency-Key` that is made of its events' ids, so that a receiver can tell one that is repeated.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HttpSinkSettings {

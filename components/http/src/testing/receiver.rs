@@ -112,7 +112,7 @@ impl Receiver {
 
     /// How many bytes of a large body could be sent before the client went away, and whether that was all.
     pub(crate) async fn sent(&mut self) -> (usize, bool) {
-        self.sent.wait_for(Option::is_some).await.unwrap().unwrap()
+        super::soon(self.sent.wait_for(Option::is_some)).await.unwrap().unwrap()
     }
 }
 

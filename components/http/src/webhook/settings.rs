@@ -26,8 +26,9 @@ use crate::settings::AuthSettings;
 ///
 /// Calls are made in the order of events, one after the other. 2xx is delivered. After 408, 425, 429, 5xx or no answer the
 /// receiver is left alone for a time that doubles with each failure (`request.retry_initial_backoff`, "1s", up to
-/// `request.retry_max_duration`, "1m"), and at least as long as its `Retry-After` says; `/ready` shows why. 410 disables
-/// it, also after a restart, until `uri` is another one. Any other answer rejects the event, redirects among them.
+/// `request.retry_max_duration`, "1m"), and at least as long as its `Retry-After` says, up to an hour; `/ready` shows why.
+/// After 410 it is called no more, also not after a restart, until `uri` is another one; `/ready` and the metric
+/// `logd_webhook_disabled` show that. Any other answer rejects the event, redirects among them.
 ///
 /// With `secrets`, calls are signed as Standard Webhooks has it. `webhook-id` is the event's own, so that a receiver can
 /// tell a call that is made again.
@@ -37,9 +38,9 @@ pub(crate) struct WebhookSettings {
     /// Where to. Treated as a secret, since it often is one.
     uri: Secret,
     /// What is sent. A table or list is sent as JSON, and its texts may have fields of the event in them: `{{ key.service }}`,
-    /// or its time: `%H:%M`. A text that is a field and nothing else becomes the field's value, a number or an object
-    /// too; where the event has no such field, it is left out. A `body` that is a text is sent as text. By default, the
-    /// whole event is sent as JSON.
+    /// or its time: `%H:%M`; a percent sign is `%%`. A text that is a field and nothing else becomes the field's value, a
+    /// number or an object too; where the event has no such field, it is left out. A `body` that is a text is sent as
+    /// text. By default, the whole event is sent as JSON.
     #[serde(default)]
     body: Option<Hidden<Shape>>,
     /// More headers, by their names; `{{ service }}` in a value is a field of the event.

@@ -5,6 +5,7 @@
 
 mod support;
 
+mod alerts;
 mod buffer;
 mod contract;
 mod crash;

@@ -1,5 +1,6 @@
 //! One batch, however many attempts it takes.
 
+use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,8 +45,17 @@ impl Shared {
         Arc::new(batch.select(&rows))
     }
 
-    /// Delivers a batch. Returns how long the attempts took.
-    pub(crate) async fn deliver(&self, mut batch: Arc<Batch>, under_way: usize) -> anyhow::Result<Duration> {
+    /// Delivers a batch, in parts of as many events as the sink takes, one after the other. Returns how long the attempts
+    /// took.
+    pub(crate) async fn deliver(&self, batch: Arc<Batch>, under_way: usize) -> anyhow::Result<Duration> {
+        let mut took = Duration::ZERO;
+        for part in parts(&batch, self.delivery.most_events) {
+            took += self.deliver_part(part, under_way).await?;
+        }
+        Ok(took)
+    }
+
+    async fn deliver_part(&self, mut batch: Arc<Batch>, under_way: usize) -> anyhow::Result<Duration> {
         let (mut took, mut panics) = (Duration::ZERO, 0);
         let mut backoff = Backoff::new(self.delivery.first_backoff, self.delivery.longest_backoff);
         while !batch.is_empty() {
@@ -105,7 +115,10 @@ impl Shared {
             self.links.outlets.bury(&batch.select(&rows), &reasons, backoff.failures() + 1, account).await?;
         }
         if retry.is_empty() {
-            account.health().well();
+            match error {
+                Some(error) => account.health().ill(error),
+                None => account.health().well(),
+            }
             return Ok((retry, Duration::ZERO));
         }
         let error = error.unwrap_or_else(|| "the service asked to try again".to_owned());
@@ -119,6 +132,18 @@ impl Shared {
         }
         Ok((retry, wait))
     }
+}
+
+/// The batch, divided so that no part has more than `most` events.
+fn parts(batch: &Arc<Batch>, most: NonZeroUsize) -> impl Iterator<Item = Arc<Batch>> {
+    (0..batch.len()).step_by(most.get()).map(move |start| {
+        let end = start.saturating_add(most.get()).min(batch.len());
+        if end - start == batch.len() {
+            return Arc::clone(batch);
+        }
+        let rows: Vec<u32> = (0_u32..).take(end).skip(start).collect();
+        Arc::new(batch.select(&rows))
+    })
 }
 
 /// The rows of which nothing else is to be said.
@@ -137,5 +162,30 @@ impl Delivered {
 
     fn iter(&self) -> impl Iterator<Item = usize> {
         self.0.iter().enumerate().filter(|(_, delivered)| **delivered).map(|(row, _)| row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use logd_sdk::{Block, Partition, Row, Time};
+
+    use super::*;
+
+    #[test]
+    fn no_part_has_more_events_than_the_sink_takes() {
+        let block = Block::new(Bytes::from_static(b"abcde"), Partition::new("p/s", ""));
+        let rows = (0..5).map(|at| Row::line(at, at + 1, at.into(), Time::EPOCH)).collect();
+        let batch = Arc::new(Batch::new(block, rows));
+        let divided = |most: usize| -> Vec<String> {
+            let text = |part: Arc<Batch>| {
+                (0..part.len()).map(|row| String::from_utf8_lossy(part.raw(row)).into_owned()).collect::<String>()
+            };
+            parts(&batch, NonZeroUsize::new(most).expect("not 0")).map(text).collect()
+        };
+        assert_eq!(divided(1), ["a", "b", "c", "d", "e"]);
+        assert_eq!(divided(2), ["ab", "cd", "e"]);
+        assert_eq!(divided(5), ["abcde"]);
+        assert_eq!(divided(usize::MAX), ["abcde"]);
     }
 }

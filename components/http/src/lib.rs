@@ -1,6 +1,9 @@
-//! HTTP as a source.
+//! HTTP as a source and a sink, and webhooks.
 //!
-//! The server with all its bounds is [`logd_sdk::http`]; what is here begins where a request has passed them:
+//! Both sinks call out by the guarded `client`: `sink` sends batches as bodies, `webhook` makes a signed call for each
+//! event.
+//!
+//! The source's server with all its bounds is [`logd_sdk::http`]; what is here begins where a request has passed them:
 //!
 //! ```text
 //! connection's task                                 │ source's task
@@ -11,18 +14,30 @@
 //!
 //! All that costs time for each byte or event is done in the connections' tasks, which share all cores.
 
+mod client;
 mod decode;
+mod fields;
 mod frames;
 mod gather;
+mod headers;
+mod hidden;
 mod queue;
 mod reception;
 mod settings;
+mod sink;
 mod source;
+mod webhook;
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 
 use logd_sdk::Component;
 
 /// The components of this family.
-pub static COMPONENTS: &[Component] = &[Component::source::<settings::HttpSettings>()];
+pub static COMPONENTS: &[Component] = &[
+    Component::source::<settings::HttpSettings>(),
+    Component::sink::<sink::HttpSinkSettings>(),
+    Component::sink::<webhook::WebhookSettings>(),
+];

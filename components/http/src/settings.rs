@@ -18,7 +18,8 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 use vrl::path::OwnedValuePath;
 
-use self::access::{AuthSettings, TlsSettings};
+pub(crate) use self::access::AuthSettings;
+use self::access::TlsSettings;
 use self::limits::LimitSettings;
 use crate::decode::Decoder;
 use crate::queue::Queue;

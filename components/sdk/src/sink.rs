@@ -18,6 +18,8 @@ pub struct Delivery {
     pub max_bytes: usize,
     /// A batch is sent when its first event has waited this long.
     pub timeout: Duration,
+    /// No attempt has more events than this: what came together is divided.
+    pub most_events: NonZeroUsize,
     /// How many attempts may be under way at once.
     pub concurrency: Concurrency,
     /// How long one attempt may take.
@@ -70,6 +72,7 @@ impl Default for Delivery {
             max_events: 1,
             max_bytes: 1,
             timeout: Duration::ZERO,
+            most_events: NonZeroUsize::MAX,
             concurrency: Concurrency::ONE,
             attempt_timeout: Duration::from_secs(60),
             rate_limit: None,
@@ -106,7 +109,8 @@ pub struct Attempt {
     pub reject: Vec<(u32, String)>,
     /// Rows that end here because the settings want it so, each with a reason that becomes a metric's label.
     pub drop: Vec<(u32, &'static str)>,
-    /// Why rows are to be tried again, for log and metrics.
+    /// Why rows are to be tried again, for log and metrics; or, where none are, why the service can't be used any more.
+    /// `/ready` shows it until an attempt ends without one.
     pub error: Option<String>,
 }
 

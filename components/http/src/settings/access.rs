@@ -1,11 +1,14 @@
-//! Settings of who may send, and how it is kept secret: credentials and certificates.
+//! Settings of who may send, and how it is kept secret: credentials and certificates. Sinks send the same credentials.
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use logd_sdk::http;
 use logd_sdk::report::Report;
 use logd_sdk::settings::Secret;
+use reqwest::header::HeaderValue;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,8 +18,8 @@ use serde::Deserialize;
 pub(crate) struct AuthSettings {
     /// How they are sent.
     strategy: Strategy,
-    /// The name, for `basic`; without a colon.
-    #[serde(default)]
+    /// The name, for `basic`; without a colon. It may be called `user` too.
+    #[serde(default, alias = "user")]
     username: Option<String>,
     /// The password, for `basic`.
     #[serde(default)]
@@ -47,7 +50,7 @@ pub(crate) struct TlsSettings {
 }
 
 impl AuthSettings {
-    pub(super) fn check(&self, report: &mut Report) {
+    pub(crate) fn check(&self, report: &mut Report) {
         let Self { strategy, username, password, token } = self;
         let given = [("username", username.is_some()), ("password", password.is_some()), ("token", token.is_some())];
         for (key, given) in given {
@@ -72,6 +75,27 @@ impl AuthSettings {
         }
     }
 
+    /// As a client sends them.
+    ///
+    /// # Errors
+    /// They have not been checked.
+    pub(crate) fn header(&self) -> anyhow::Result<HeaderValue> {
+        let text = match self.strategy {
+            Strategy::Basic => {
+                let password = self.password.as_ref().context("`auth.password` is missing")?.expose();
+                let username = self.username.as_deref().context("`auth.username` is missing")?;
+                format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
+            }
+            Strategy::Bearer => {
+                format!("Bearer {}", self.token.as_ref().context("`auth.token` is missing")?.expose())
+            }
+        };
+        let mut header = HeaderValue::try_from(text)?;
+        header.set_sensitive(true);
+        Ok(header)
+    }
+
+    /// As a server expects them.
     pub(super) fn build(&self) -> anyhow::Result<http::Auth> {
         Ok(match self.strategy {
             Strategy::Basic => {

@@ -17,7 +17,7 @@ use crate::sink::{Concurrency, Delivery};
 #[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchSettings {
-    /// So many events.
+    /// So many events. No request has more.
     #[serde(default)]
     max_events: Option<NonZeroUsize>,
     /// So many bytes.
@@ -78,6 +78,7 @@ impl BatchSettings {
             max_events: self.max_events.map_or(delivery.max_events, NonZeroUsize::get),
             max_bytes: self.max_size.map_or(delivery.max_bytes, ByteSize::in_memory),
             timeout: self.timeout.map_or(delivery.timeout, |timeout| *timeout),
+            most_events: self.max_events.unwrap_or(delivery.most_events),
             ..delivery
         }
     }
@@ -184,6 +185,7 @@ mod tests {
         let batch: BatchSettings = toml::from_str("max_events = 10\ntimeout = '2s'").unwrap();
         let delivery = batch.over(Delivery::remote());
         assert_eq!((delivery.max_events, delivery.max_bytes), (10, Delivery::remote().max_bytes));
+        assert_eq!(delivery.most_events.get(), 10);
         let settings = request("concurrency = 3\nrate_limit_num = 5\nretry_max_duration = '30s'").unwrap();
         let delivery = settings.over(delivery);
         assert_eq!(delivery.concurrency, Concurrency::Fixed(NonZeroUsize::new(3).unwrap()));

@@ -76,6 +76,14 @@ impl Template {
         })
     }
 
+    /// The field, where the template is one field and nothing else: its value need not become text.
+    pub fn only_field(&self) -> Option<&FieldPath> {
+        match self.parts.as_slice() {
+            [Part::Field(path)] => Some(path),
+            _ => None,
+        }
+    }
+
     /// The literal that it begins with, possibly empty.
     pub fn prefix(&self) -> &str {
         match self.parts.first() {
@@ -277,5 +285,8 @@ mod tests {
     fn lists_its_fields() {
         let template: Template = "a {{ x }} %Y {{ y.z }}".parse().unwrap();
         assert_eq!(template.fields().map(FieldPath::as_str).collect::<Vec<_>>(), ["x", "y.z"]);
+        assert_eq!(template.only_field(), None);
+        let alone: Template = "{{ y.z }}".parse().unwrap();
+        assert_eq!(alone.only_field().map(FieldPath::as_str), Some("y.z"));
     }
 }

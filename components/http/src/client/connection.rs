@@ -1,0 +1,161 @@
+//! How a target is reached, and the client that does it.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bytes::Bytes;
+use logd_sdk::Clock;
+use logd_sdk::report::Report;
+use logd_sdk::settings::{ClientTls, Secret};
+use reqwest::dns::Resolve;
+use reqwest::header::HeaderMap;
+use reqwest::{Certificate, Identity, Method, Proxy, Response, Url, redirect};
+use tokio::time::timeout;
+
+use super::resolver::{Guard, System};
+use super::{Addresses, Target, Verdict};
+
+/// What a client says that it is.
+const USER_AGENT: &str = concat!("logd/", env!("CARGO_PKG_VERSION"));
+
+/// How long it may take to look a name up and to connect.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// So much of an answer's body is read, in bytes: enough for a reason, and for a connection to be used again.
+pub(super) const MOST_READ: usize = 64 << 10;
+
+/// How long it may take to read that: what an answer means is known before.
+const READ: Duration = Duration::from_secs(5);
+
+/// The settings of a sink that say how its target is reached.
+#[derive(Clone, Copy)]
+pub(crate) struct Connection<'s> {
+    pub(crate) tls: &'s ClientTls,
+    pub(crate) proxy: Option<&'s Secret>,
+    pub(crate) addresses: Addresses,
+    /// How long one request may take.
+    pub(crate) timeout: Duration,
+}
+
+impl Connection<'_> {
+    /// How long the driver is to wait for an attempt of several requests: each has `timeout` for itself, and none is begun
+    /// after that time.
+    pub(crate) fn attempt_timeout(&self) -> Duration {
+        self.timeout.saturating_mul(2).saturating_add(READ)
+    }
+
+    /// Says what is wrong with the settings, for this target.
+    pub(crate) fn check(&self, target: Option<&Target>, report: &mut Report) {
+        self.tls.check("tls", report);
+        if self.tls.key_pass.is_some() {
+            report
+                .error(["tls", "key_pass"], "a key with a passphrase can't be read here")
+                .help("decrypt the key, and let nobody else read its file");
+        }
+        if self.tls.is_on() && target.is_some_and(Target::is_plain) {
+            report.error("tls", "`tls` is set, but the URI begins with `http://`").help("write https://");
+        }
+        let Some(proxy) = self.proxy else { return };
+        if Proxy::all(proxy.expose()).is_err() || !proxy.expose().starts_with("http") {
+            report.error("proxy", "this is not the URI of a proxy").help("write \"http://proxy.example.com:3128\"");
+        }
+        if self.addresses == Addresses::Public {
+            report.error("addresses", "a proxy looks names up by itself, so that addresses can't be checked here");
+        }
+    }
+
+    /// Builds the client.
+    ///
+    /// # Errors
+    /// A file can't be read, or is not what it should be.
+    pub(crate) async fn client(&self, clock: Clock) -> anyhow::Result<Client> {
+        self.client_with(clock, Arc::new(System)).await
+    }
+
+    /// Builds the client, which takes the addresses of names from `names`.
+    pub(super) async fn client_with(&self, clock: Clock, names: Arc<dyn Resolve>) -> anyhow::Result<Client> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(CONNECT.min(self.timeout))
+            .timeout(self.timeout)
+            .dns_resolver(Arc::new(Guard::new(self.addresses, names)))
+            .danger_accept_invalid_certs(self.tls.verify_certificate == Some(false));
+        if let Some(ca) = self.tls.ca().await? {
+            let certificates = Certificate::from_pem_bundle(&ca).context("`tls.ca_file` is not PEM")?;
+            ensure!(!certificates.is_empty(), "there is no certificate in `tls.ca_file`");
+            builder = builder.tls_built_in_root_certs(false);
+            for certificate in certificates {
+                builder = builder.add_root_certificate(certificate);
+            }
+        }
+        if let Some((certificate, key)) = self.tls.identity().await? {
+            let identity = Identity::from_pem(&[certificate, key].concat());
+            builder =
+                builder.identity(identity.context("`tls.crt_file` and `tls.key_file` are no certificate and key")?);
+        }
+        if let Some(proxy) = self.proxy {
+            builder = builder.proxy(Proxy::all(proxy.expose()).map_err(|_| anyhow::anyhow!("`proxy` is no URI"))?);
+        }
+        let http = builder.build().context("the client can't be made")?;
+        Ok(Client { http, timeout: self.timeout, clock })
+    }
+}
+
+/// Makes requests. Its clones share their connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    timeout: Duration,
+    clock: Clock,
+}
+
+impl Client {
+    /// How long one request may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Makes one request, of a URL that was made from a [`Target`].
+    pub(crate) async fn send(&self, method: Method, url: Url, headers: HeaderMap, body: Bytes) -> Verdict {
+        match self.http.request(method, url).headers(headers).body(body).send().await {
+            Ok(mut response) => {
+                let mut body = Vec::new();
+                // However that ends, the status says what became of the request.
+                let _ = timeout(READ, read(&mut response, &mut body)).await;
+                Verdict::of(response.status(), response.headers(), &body, self.clock.now())
+            }
+            Err(error) => Verdict::Again { after: None, error: self.describe(&error) },
+        }
+    }
+
+    /// What went wrong, without the URI, which may hold a secret.
+    fn describe(&self, error: &reqwest::Error) -> String {
+        if error.is_timeout() {
+            return match error.is_connect() {
+                true => format!("no connection within {:?}", CONNECT.min(self.timeout)),
+                false => format!("no answer within {:?}", self.timeout),
+            };
+        }
+        let mut cause: &dyn Error = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let what = if error.is_connect() { "it can't be reached" } else { "the request failed" };
+        format!("{what}: {cause}")
+    }
+}
+
+async fn read(response: &mut Response, body: &mut Vec<u8>) {
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = MOST_READ - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if body.len() == MOST_READ {
+            return;
+        }
+    }
+}

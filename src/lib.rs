@@ -26,4 +26,6 @@ pub mod cli;
 mod daemon;
 mod delivery;
 mod telemetry;
+#[cfg(test)]
+mod testing;
 mod topology;

@@ -141,3 +141,6 @@ async fn stop(unit: Unit, environment: &Environment, kept: &BTreeSet<ComponentId
         tracing::warn!(error = format!("{error:#}"), "What removed components have left could not be forgotten.");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,3 +204,6 @@ impl Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! Starts the binary in a folder of its own, waits for conditions with a deadline, and reads what it left.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, PipeReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -86,6 +87,15 @@ impl Running {
         Self { child, out, err, readers }
     }
 
+    /// Starts it with a stdout that nobody reads, so that what it prints there gets stuck; the pipe is to be held.
+    pub(crate) fn unread(command: &mut Command) -> (Self, PipeReader) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().expect("logd starts");
+        let (out, err) = (Arc::default(), Arc::default());
+        let readers = vec![collect(child.stderr.take().expect("piped"), &err)];
+        (Self { child, out, err, readers }, reader)
+    }
+
     /// What it has printed so far.
     pub(crate) fn out(&self) -> String {
         self.out.lock().expect("no reader panics").clone()
@@ -146,6 +156,42 @@ fn collect(stream: impl std::io::Read + Send + 'static, into: &Arc<Mutex<String>
             text.push('\n');
         }
     })
+}
+
+/// Gives each variable that a text names a value.
+pub(crate) fn provide(command: &mut Command, text: &str, value: &str) {
+    for after in text.split("${").skip(1) {
+        command.env(after.split(['}', ':']).next().unwrap_or_default(), value);
+    }
+}
+
+/// An address of this machine that nobody listens on.
+pub(crate) fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+/// The answer to a request, head and body; nothing while nobody answers. The request line is `line`, `more` is the rest.
+pub(crate) fn ask(address: &str, line: &str, more: &str) -> String {
+    let Ok(mut stream) = TcpStream::connect(address) else { return String::new() };
+    stream.set_read_timeout(Some(DEADLINE)).expect("set");
+    let request = format!("{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{more}");
+    let mut answer = String::new();
+    // One that is just stopping may cut the line.
+    let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
+    answer
+}
+
+/// The body of the answer to `GET path`, or nothing while nobody answers.
+pub(crate) fn get(address: &str, path: &str) -> String {
+    let answer = ask(address, &format!("GET {path}"), "\r\n");
+    answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned())
+}
+
+/// The values of a metric, by line.
+pub(crate) fn values(metrics: &str, name: &str) -> Vec<f64> {
+    let lines = metrics.lines().filter(|line| line.starts_with(name));
+    lines.map(|line| line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")).collect()
 }
 
 /// All files below a folder, by their paths in it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vrl::path::OwnedValuePath;
 
 use super::Bench;
-use super::build::{Built, built, runtime};
+use super::build::context;
 use super::events::{Dice, batch};
 use crate::component::{Component, Plan};
 use crate::condition::Reads;
@@ -27,16 +27,15 @@ pub(super) fn check(component: &Component, plan: &Plan, bench: &Bench<'_>) -> Ve
         Reads::Fields(paths) => paths,
         Reads::Whole => Vec::new(),
     };
-    let built = match plan {
-        Plan::Source(_) | Plan::Sink(_) => return Vec::new(),
-        Plan::Transform(_) | Plan::Keyed(_) => runtime().and_then(|runtime| built(&runtime, component, plan, bench)),
+    let context = context(component, plan, bench);
+    let judged = match plan {
+        Plan::Source(_) | Plan::Sink(_) => Ok(Vec::new()),
+        Plan::Transform(plan) => {
+            plan.build(&context).map(|transform| stateless(&fields, |batch, out| transform.apply(batch, out)))
+        }
+        Plan::Keyed(plan) => plan.build(&context).and_then(|keyed| stateful(keyed.as_ref(), &fields)),
     };
-    match built {
-        Ok(Built::Transform(transform)) => stateless(&fields, |batch, out| transform.apply(batch, out)),
-        Ok(Built::Keyed(keyed)) => stateful(keyed.as_ref(), &fields).unwrap_or_else(|error| vec![format!("{error:#}")]),
-        Ok(Built::Source(_) | Built::Sink(_)) => Vec::new(),
-        Err(error) => vec![format!("its example can't be built: {error:#}")],
-    }
+    judged.unwrap_or_else(|error| vec![format!("its example can't be built or run: {error:#}")])
 }
 
 fn stateless(fields: &[OwnedValuePath], apply: impl Fn(Batch, &mut Outputs)) -> Vec<String> {

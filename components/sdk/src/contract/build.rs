@@ -7,38 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::time::error::Elapsed;
 
 use super::Bench;
 use crate::component::{Component, Plan};
 use crate::condition::Reads;
-use crate::erased::{AnyKeyed, AnySink, AnySource};
 use crate::event::Columns;
 use crate::meters::Meters;
-use crate::transform::Transform;
 use crate::{Clock, ComponentId, Context, Epochs, Health};
 
 /// How long a component may take to be built.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A component that could run.
-pub(super) enum Built {
-    Source(#[allow(dead_code, reason = "held, so that what it spawned would be seen")] Box<dyn AnySource>),
-    Transform(Arc<dyn Transform>),
-    Keyed(Arc<dyn AnyKeyed>),
-    Sink(#[allow(dead_code, reason = "held, so that what it spawned would be seen")] Arc<dyn AnySink>),
-}
-
 /// Whether `build` spawns anything.
 pub(super) fn check(component: &Component, plan: &Plan, bench: &Bench<'_>) -> Option<String> {
-    let ended = runtime().and_then(|runtime| {
-        let built = built(&runtime, component, plan, bench)?;
-        let tasks = runtime.metrics().num_alive_tasks();
-        drop(built);
-        Ok(tasks)
-    });
-    match ended {
+    match tasks(component, plan, bench) {
         Ok(0) => None,
         Ok(tasks) => Some(format!("`build` has spawned {tasks} tasks")),
         Err(error) if error.is::<Elapsed>() => Some(format!("`build` takes longer than {TIMEOUT:?}")),
@@ -47,26 +31,25 @@ pub(super) fn check(component: &Component, plan: &Plan, bench: &Bench<'_>) -> Op
     }
 }
 
-/// Builds the component for a dry run.
-pub(super) fn built(runtime: &Runtime, component: &Component, plan: &Plan, bench: &Bench<'_>) -> anyhow::Result<Built> {
+/// Builds the component for a dry run, in a runtime of which nobody else knows. Returns how many tasks there are then.
+pub(super) fn tasks(component: &Component, plan: &Plan, bench: &Bench<'_>) -> anyhow::Result<usize> {
+    let runtime = Builder::new_current_thread().enable_all().build().context("there is no runtime")?;
     let context = context(component, plan, bench);
+    let tasks = || runtime.metrics().num_alive_tasks();
     let build = async {
+        // Each lives until the tasks have been counted.
         anyhow::Ok(match plan {
-            Plan::Source(plan) => Built::Source(plan.build(&context).await?),
-            Plan::Transform(plan) => Built::Transform(plan.build(&context)?),
-            Plan::Keyed(plan) => Built::Keyed(plan.build(&context)?),
-            Plan::Sink(plan) => Built::Sink(plan.build(&context).await?),
+            Plan::Source(plan) => plan.build(&context).await.map(|_source| tasks())?,
+            Plan::Transform(plan) => plan.build(&context).map(|_transform| tasks())?,
+            Plan::Keyed(plan) => plan.build(&context).map(|_keyed| tasks())?,
+            Plan::Sink(plan) => plan.build(&context).await.map(|_sink| tasks())?,
         })
     };
     runtime.block_on(async { tokio::time::timeout(TIMEOUT, build).await })?
 }
 
-/// A runtime of which nobody else knows, so that what is spawned in it can be counted.
-pub(super) fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build().context("there is no runtime")
-}
-
-fn context(component: &Component, plan: &Plan, bench: &Bench<'_>) -> Context {
+/// What the component is built with.
+pub(super) fn context(component: &Component, plan: &Plan, bench: &Bench<'_>) -> Context {
     let id = ComponentId::new("contract", "it");
     let columns = match plan.describe().reads(bench.conditions.as_ref()) {
         Reads::Fields(paths) => Columns::new(paths),

@@ -4,8 +4,7 @@
 use serde_json::Value;
 use toml::{Table, Value as Toml};
 
-use super::build::{built, runtime};
-use super::{Bench, parse, problems, schema};
+use super::{Bench, build, parse, problems, schema};
 use crate::component::Component;
 
 /// The secret that is looked for: long enough for what asks for long ones, and of characters that can stand anywhere.
@@ -53,7 +52,7 @@ pub(super) fn check(component: &Component, bench: &Bench<'_>) -> Vec<String> {
             Ok(plan) => {
                 said.push(("Debug of its settings", format!("{plan:?}")));
                 said.extend(problems(&plan, bench).iter().map(|problem| ("`check`", format!("{problem:?}"))));
-                let built = runtime().and_then(|runtime| built(&runtime, component, &plan, bench).map(drop));
+                let built = build::tasks(component, &plan, bench);
                 said.extend(built.err().map(|error| ("`build`", format!("{error:?}"))));
             }
         }

@@ -1,11 +1,10 @@
-//! Components that do as a test says, and a part of the graph made of them: sources of numbered lines, sinks that keep
-//! a record of what they were asked, transforms that run a function.
+//! Components that do as a test says, and keep a record of what they were asked.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::pending;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,41 +15,10 @@ use logd_sdk::erased::{AnySink, AnySource};
 use logd_sdk::sink::{Attempt, Delivery, Sink};
 use logd_sdk::source::{Next, Source};
 use logd_sdk::transform::Transform;
-use logd_sdk::{Batch, Block, Clock, ComponentId, Context, Outputs, Partition, Plan, Port, Row, Time};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use logd_sdk::{Batch, Block, ComponentId, Context, Outputs, Partition, Plan, Port, Row, Time};
 
-use crate::checkpoint::{Outcome, Store};
-use crate::telemetry::Account;
-use crate::topology::{Environment, Graph, Input, Node, Status, build, run_part};
-
-/// What a component does at the n-th call, from 0.
-pub(crate) type Hook<T> = Arc<dyn Fn(u64) -> T + Send + Sync>;
-
-/// Always does the same.
-pub(crate) fn always<T: Clone + Send + Sync + 'static>(result: T) -> Hook<T> {
-    Arc::new(move |_| result.clone())
-}
-
-/// Fails at the n-th call, and at no other.
-pub(crate) fn fails_at(turn: u64) -> Hook<Result<(), &'static str>> {
-    Arc::new(move |call| if call == turn { Err("as planned") } else { Ok(()) })
-}
-
-/// What has happened, in order, over all lives of a component.
-pub(crate) type Record<T> = Arc<Mutex<Vec<T>>>;
-
-/// Appends to a record, and returns how much there was before.
-pub(crate) fn note<T>(record: &Record<T>, what: T) -> u64 {
-    let mut record = record.lock().expect("no test panics while it holds it");
-    record.push(what);
-    record.len() as u64 - 1
-}
-
-/// What a record has by now.
-pub(crate) fn noted<T: Clone>(record: &Record<T>) -> Vec<T> {
-    record.lock().expect("no test panics while it holds it").clone()
-}
+use super::{Hook, Record, always, note, noted};
+use crate::topology::{Input, Node};
 
 /// A source of the lines `0`, `1`, …: as many as `events`, in batches of ten.
 #[derive(Clone)]
@@ -86,7 +54,7 @@ impl Numbers {
 }
 
 /// How many lines a batch has.
-pub(crate) const BATCH: u64 = 10;
+const BATCH: u64 = 10;
 
 /// The numbers that the lines of a batch are.
 pub(crate) fn numbers(batch: &Batch) -> Vec<u64> {
@@ -122,8 +90,8 @@ impl Source for RunningNumbers {
         }
         tokio::time::sleep(*pause).await;
         next(note(made, self.position)).map_err(anyhow::Error::msg)?;
-        let texts: Vec<String> =
-            (self.position..events.min(&(self.position + BATCH)).to_owned()).map(|n| n.to_string()).collect();
+        let end = (self.position + BATCH).min(*events);
+        let texts: Vec<String> = (self.position..end).map(|number| number.to_string()).collect();
         let batch = lines(self.position, &texts);
         self.position += BATCH;
         Ok(Next::Batch(batch))
@@ -347,73 +315,4 @@ pub(crate) fn sink(id: &str, recorder: &Recorder, inputs: &[(usize, usize)]) -> 
 pub(crate) fn node(id: &str, plan: Plan, inputs: &[(usize, usize)]) -> Node {
     let inputs = inputs.iter().map(|&(node, port)| Input { node, port }).collect();
     Node { id: ComponentId::new("p", id), plan, inputs }
-}
-
-/// Where parts run: a folder of their own, an epoch every second.
-pub(crate) struct Bench {
-    pub(crate) environment: Environment,
-    folder: Arc<tempfile::TempDir>,
-}
-
-/// A part that runs.
-pub(crate) struct Part {
-    pub(crate) status: Status,
-    pub(crate) stop: watch::Sender<bool>,
-    pub(crate) ended: JoinHandle<Outcome>,
-    /// Where it keeps its files.
-    _folder: Arc<tempfile::TempDir>,
-}
-
-impl Bench {
-    pub(crate) fn new() -> Self {
-        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        let environment = Environment {
-            clock: Clock::system(),
-            conditions: logd_parse::conditions(),
-            data_dir: folder.path().to_owned(),
-            store: Store::open(&folder.path().join("checkpoints.redb")).expect("opened"),
-            once: false,
-            threads: 2,
-            edge_capacity: 4096,
-            checkpoint_interval: Duration::from_secs(1),
-        };
-        Self { environment, folder }
-    }
-
-    /// Starts a part, and waits until it runs.
-    pub(crate) async fn start(&self, nodes: Vec<Node>) -> Part {
-        let graph = Graph { nodes };
-        let first = build(&graph, &self.environment).await.expect("built");
-        let (stop, stopped) = watch::channel(false);
-        let status = Status::new("p");
-        let ended = tokio::spawn(run_part(Arc::new(graph), self.environment.clone(), first, stopped, status.clone()));
-        while status.accounts().is_empty() {
-            tokio::task::yield_now().await;
-        }
-        Part { status, stop, ended, _folder: Arc::clone(&self.folder) }
-    }
-}
-
-impl Part {
-    /// Waits for its end.
-    pub(crate) async fn end(self) -> Outcome {
-        self.ended.await.expect("a part does not panic")
-    }
-
-    /// The account of one of its components.
-    pub(crate) fn account(&self, id: &str) -> Arc<Account> {
-        let accounts = self.status.accounts();
-        accounts.into_iter().find(|account| account.component().id() == id).expect("such a component")
-    }
-}
-
-/// Waits until the condition holds, for up to ten minutes on a clock that is stopped.
-pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..60_000 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never: {what}");
 }

@@ -158,10 +158,11 @@ fn collect(stream: impl std::io::Read + Send + 'static, into: &Arc<Mutex<String>
     })
 }
 
-/// Gives each variable that a text names a value.
+/// Gives each variable that a text names and has no default for a value.
 pub(crate) fn provide(command: &mut Command, text: &str, value: &str) {
-    for after in text.split("${").skip(1) {
-        command.env(after.split(['}', ':']).next().unwrap_or_default(), value);
+    let variables = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());
+    for variable in variables.filter(|variable| !variable.contains(":-")) {
+        command.env(variable.split(':').next().unwrap_or_default(), value);
     }
 }
 

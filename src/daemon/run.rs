@@ -48,6 +48,8 @@ pub(crate) enum Ended {
 /// # Errors
 /// The data folder is in use, or something can't be opened or built.
 pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<Ended> {
+    // First of all: a signal that comes while things are opened must not end the process halfway.
+    let mut signals = Signals::new()?;
     let Options { settings, paths, once, serve, throttle } = options;
     let data_dir = DataDir::take(&data_path(&settings, &compiled, once))?;
     let parts = Parts::default();
@@ -65,7 +67,6 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     let mut fleet = Fleet::start(&compiled, environment.clone()).await?;
     parts.show(&fleet);
 
-    let mut signals = Signals::new()?;
     if once {
         tokio::select! {
             finished = finished(fleet.units()) => {

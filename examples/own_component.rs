@@ -9,6 +9,8 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use logd_sdk::component::{Makes, SinkSettings, TransformSettings};
 use logd_sdk::condition::{Condition, Conditions};
+#[cfg(test)]
+use logd_sdk::contract::{self, Bench};
 use logd_sdk::event::write_json;
 use logd_sdk::meters::Meters;
 use logd_sdk::outputs::Discard;
@@ -207,4 +209,15 @@ fn lines(count: u32) -> Batch {
 #[test]
 fn runs() {
     main().expect("the example runs");
+}
+
+/// What every component must do, these do.
+#[test]
+fn keep_the_contract() {
+    for component in COMPONENTS {
+        let folder = tempfile::tempdir().expect("a folder");
+        let metrics = std::collections::BTreeSet::new();
+        let bench = Bench { conditions: Arc::new(NoConditions), folder: folder.path(), metrics: &metrics };
+        assert_eq!(contract::check(component, &bench), Vec::<String>::new(), "{}", component.name);
+    }
 }

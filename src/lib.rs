@@ -29,4 +29,6 @@ mod daemon;
 mod dead_letters;
 mod delivery;
 mod telemetry;
+#[cfg(test)]
+mod testing;
 mod topology;

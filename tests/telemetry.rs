@@ -1,10 +1,9 @@
 //! What the daemon tells of itself over HTTP, judged by Prometheus' own tool.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::support::{Place, Running};
+use crate::support::{Place, Running, free_address, get, values};
 
 const PIPELINE: &str = r#"
 [sources.logs]
@@ -45,28 +44,11 @@ type = "blackhole"
 inputs = ["latency.anomalies", "latency.scores"]
 "#;
 
-/// The body of the answer to `GET path`, or nothing while nobody answers.
-fn get(address: &str, path: &str) -> String {
-    let Ok(mut stream) = TcpStream::connect(address) else { return String::new() };
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("text");
-    answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned())
-}
-
-/// The values of a metric, by line.
-fn values(metrics: &str, name: &str) -> Vec<f64> {
-    let lines = metrics.lines().filter(|line| line.starts_with(name));
-    lines.map(|line| line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")).collect()
-}
-
 #[test]
 fn metrics_are_valid_and_every_event_is_accounted_for() {
     let place = Place::new();
     place.write("pipelines/p.toml", PIPELINE);
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    let address = free.to_string();
+    let address = free_address();
     let mut logd = Running::start(place.logd().args(["run", "--telemetry-address", &address]));
     logd.wait_for("metrics of the backfill", |_| {
         values(&get(&address, "/metrics"), "logd_component_received_events_total")

@@ -19,7 +19,7 @@ use crate::checkpoint::Store;
 use crate::topology::{Graph, Input, Node};
 
 /// What both sides are built from.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Sides {
     /// The sink that they stand before.
     sink: ComponentId,
@@ -71,8 +71,10 @@ impl Sides {
     }
 }
 
+#[derive(Debug)]
 struct Writing(Sides);
 
+#[derive(Debug)]
 struct Reading(Sides);
 
 /// Both are made by the daemon and stand in no file: there is nothing to be read or checked.

@@ -66,6 +66,11 @@ struct Meters {
     bytes: Histogram,
 }
 
+/// All components have ended without a word: at least one has failed, and knows why.
+#[derive(Debug, thiserror::Error)]
+#[error("all components are gone")]
+pub(crate) struct Gone;
+
 /// A snapshot may cost this share of the time at most: the next epoch waits for so many times its cost.
 const COST_FACTOR: u32 = 20;
 /// An epoch that is asked for begins this long after the one before at the earliest.
@@ -113,7 +118,7 @@ impl Coordinator {
                 report = self.reports.recv() => match report {
                     // Between epochs only a component that has ended has anything to say.
                     Some(report) => drop(self.ended.insert(report.component, Some(report.snapshot))),
-                    None => anyhow::bail!("all components are gone"),
+                    None => return Err(Gone.into()),
                 },
                 () = self.epochs.asked(), if !asked => asked = true,
                 () = tokio::time::sleep_until(if asked { soonest.min(next) } else { next }) => {
@@ -166,7 +171,7 @@ impl Coordinator {
             tokio::select! {
                 () = stopped(stop), if !close => close = self.begin(true),
                 report = self.reports.recv() => match report {
-                    None => anyhow::bail!("all components are gone"),
+                    None => return Err(Gone.into()),
                     Some(Report { component, epoch: None, snapshot }) => {
                         self.ended.insert(component, Some(snapshot));
                     }

@@ -9,7 +9,7 @@ mod coordinator;
 mod report;
 mod store;
 
-pub(crate) use coordinator::{Coordinator, Member, Memory, Outcome};
+pub(crate) use coordinator::{Coordinator, Gone, Member, Memory, Outcome};
 pub(crate) use report::{Changes, Command, Durable, Reporter, Snapshot};
 pub(crate) use store::{Entry, Saved, Store};
 

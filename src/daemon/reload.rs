@@ -226,3 +226,6 @@ impl Fleet {
 fn names(plan: &Plan) -> String {
     plan.pipelines.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

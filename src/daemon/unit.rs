@@ -169,3 +169,50 @@ async fn stop((status, mut task): (Status, JoinHandle<Outcome>), by: Instant) ->
     let at_risk = || status.accounts().iter().map(|account| account.tally().at_risk).sum();
     Stopped { drained, lost: if drained { 0 } else { at_risk() } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Bench, Numbers, Recorder, eventually, noted, sink, source};
+
+    fn plan(nodes: Vec<crate::topology::Node>) -> Plan {
+        Plan::divide(&Graph { nodes }, &[]).pop().expect("one unit")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_stop_in_time_is_cut_off_and_the_rest_has_stopped() {
+        let bench = Bench::new();
+        let (well, hung) = (Recorder::new(), Recorder { answer: Arc::new(|_| None), ..Recorder::new() });
+        let numbers = Numbers { ends: false, ..Numbers::new(100) };
+        // Two parts of one file.
+        let nodes = vec![
+            source("a", &numbers),
+            sink("well", &well, &[(0, 0)]),
+            source("b", &Numbers { made: Arc::default(), ..numbers.clone() }),
+            sink("hung", &hung, &[(2, 0)]),
+        ];
+        let unit = plan(nodes).start(&bench.environment).await.expect("started");
+        assert_eq!(unit.statuses().count(), 2, "they fail alone");
+        eventually("all is read", || well.received().len() == 100).await;
+        let start = tokio::time::Instant::now();
+        let _ = unit.stop(Duration::from_secs(3)).await;
+        assert_eq!(start.elapsed().as_secs(), 3);
+        assert_eq!(noted(&numbers.committed).last(), Some(&100), "the part that could stop has a last checkpoint");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_runs_when_one_part_can_not_be_built() {
+        let bench = Bench::new();
+        let (numbers, slow) = (Numbers::new(10), Recorder { building: Duration::from_secs(60), ..Recorder::new() });
+        let nodes = vec![
+            source("a", &numbers),
+            sink("well", &Recorder::new(), &[(0, 0)]),
+            source("b", &numbers),
+            sink("slow", &slow, &[(2, 0)]),
+        ];
+        let error = plan(nodes).start(&bench.environment).await.err().expect("it takes too long");
+        assert!(format!("{error:#}").starts_with("`p/slow` can't be built"), "{error:#}");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(noted(&numbers.made), Vec::<u64>::new());
+    }
+}

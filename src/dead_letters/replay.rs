@@ -80,6 +80,7 @@ fn open(folder: &Path) -> anyhow::Result<(Log, u64)> {
 }
 
 /// Made by the daemon, and stands in no file.
+#[derive(Debug)]
 struct Replaying {
     folder: PathBuf,
 }

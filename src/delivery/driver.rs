@@ -202,3 +202,6 @@ impl Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,14 +196,38 @@ pub(crate) static METRICS: &[Metric] = &[
     ),
     gauge("logd_detector_baseline", Unit::Count, KEYED, "What a detector expects of a key."),
     gauge("logd_detector_score", Unit::Count, KEYED, "How far from its baseline the last value of a key is."),
+    counter(
+        "logd_detector_series_overflow_total",
+        Unit::Count,
+        COMPONENT,
+        "Times that a detector had no room to show the figures of a key: `max_series` are shown.",
+    ),
     gauge("logd_detector_upper", Unit::Count, KEYED, "The value of a key above which a detector finds an anomaly."),
     gauge("logd_detector_value", Unit::Count, KEYED, "The last value of a key that a detector has judged."),
+    counter(
+        "logd_file_too_long_lines_total",
+        Unit::Count,
+        COMPONENT,
+        "Lines that were longer than `max_line_size`, and were skipped.",
+    ),
+    counter(
+        "logd_http_requests_total",
+        Unit::Count,
+        &["pipeline", "component_id", "component_kind", "component_type", "status"],
+        "Requests that a source has answered, by the status of the answer.",
+    ),
     gauge("logd_incidents_open", Unit::Count, COMPONENT, "Incidents of a detector that are open."),
     gauge(
         "logd_pipeline_config_ok",
         Unit::Count,
         PIPELINE,
         "Whether the file of a pipeline is in use: 1, or 0 if it is broken and its last good version runs on.",
+    ),
+    counter(
+        "logd_prometheus_skipped_values_total",
+        Unit::Count,
+        &["pipeline", "component_id", "component_kind", "component_type", "reason"],
+        "Values of events that a sink has not shown as gauges.",
     ),
     gauge(
         "logd_unaccounted_events",
@@ -217,6 +241,12 @@ pub(crate) static METRICS: &[Metric] = &[
         Unit::Seconds,
         COMPONENT,
         "How far event time, as a component has it, is behind the clock.",
+    ),
+    gauge(
+        "logd_webhook_disabled",
+        Unit::Count,
+        COMPONENT,
+        "Whether a receiver has said that it is gone for good: 1, or 0.",
     ),
     counter("process_cpu_seconds_total", Unit::Seconds, &[], "CPU time that the process has used, user and system."),
     gauge("process_max_fds", Unit::Count, &[], "File descriptors that the process may have open."),
@@ -268,9 +298,9 @@ mod tests {
         assert!(reference().contains("| `logd_utilization` | gauge | count | pipeline, component_id, "));
     }
 
-    /// Whoever adds a metric to the daemon has to describe it here.
+    /// Whoever adds a metric to the daemon or a component has to describe it here.
     #[test]
-    fn every_metric_of_the_daemon_is_in_the_table() {
+    fn every_metric_is_in_the_table() {
         fn look(folder: &Path, literal: &Regex, seen: &mut HashSet<String>) {
             for entry in std::fs::read_dir(folder).expect("a folder") {
                 let path = entry.expect("an entry").path();
@@ -287,7 +317,9 @@ mod tests {
         }
         let literal = Regex::new(r#""(logd_[a-z_]+)""#).expect("a pattern");
         let mut seen = HashSet::new();
-        look(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &literal, &mut seen);
+        for folder in ["src", "components"] {
+            look(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &literal, &mut seen);
+        }
         assert!(seen.len() > 20, "{seen:?}");
     }
 }

@@ -249,3 +249,6 @@ impl Edges {
         std::mem::take(&mut self.inlets[place])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use super::edge::Closed;
 use super::graph::Graph;
 use super::inlet::Broken;
 use super::suspects::message;
-use crate::checkpoint::Outcome;
+use crate::checkpoint::{Gone, Outcome};
 use crate::telemetry::Account;
 
 /// What others may know of a part while it runs.
@@ -157,9 +157,10 @@ fn named(id: &ComponentId, result: std::thread::Result<anyhow::Result<()>>) -> a
     }
 }
 
-/// When a component fails, its neighbours fail too, because it is gone: finds the failure that is not such an echo.
+/// When a component fails, its neighbours and the coordinator fail too, because it is gone: finds the failure that is not
+/// such an echo.
 async fn root_cause(first: anyhow::Error, running: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Error {
-    let is_echo = |error: &anyhow::Error| error.is::<Closed>() || error.is::<Broken>();
+    let is_echo = |error: &anyhow::Error| error.is::<Closed>() || error.is::<Broken>() || error.is::<Gone>();
     let mut cause = first;
     running.abort_all();
     while let Some(ended) = running.join_next().await {
@@ -171,3 +172,6 @@ async fn root_cause(first: anyhow::Error, running: &mut JoinSet<anyhow::Result<(
     }
     cause
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! Starts the binary in a folder of its own, waits for conditions with a deadline, and reads what it left.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, PipeReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -86,6 +87,15 @@ impl Running {
         Self { child, out, err, readers }
     }
 
+    /// Starts it with a stdout that nobody reads, so that what it prints there gets stuck; the pipe is to be held.
+    pub(crate) fn unread(command: &mut Command) -> (Self, PipeReader) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().expect("logd starts");
+        let (out, err) = (Arc::default(), Arc::default());
+        let readers = vec![collect(child.stderr.take().expect("piped"), &err)];
+        (Self { child, out, err, readers }, reader)
+    }
+
     /// What it has printed so far.
     pub(crate) fn out(&self) -> String {
         self.out.lock().expect("no reader panics").clone()
@@ -148,6 +158,49 @@ fn collect(stream: impl std::io::Read + Send + 'static, into: &Arc<Mutex<String>
     })
 }
 
+/// Gives each variable that a text names and has no default for a value.
+pub(crate) fn provide(command: &mut Command, text: &str, value: &str) {
+    let variables = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());
+    for variable in variables.filter(|variable| !variable.contains(":-")) {
+        command.env(variable.split(':').next().unwrap_or_default(), value);
+    }
+}
+
+/// An address of this machine that nobody listens on.
+pub(crate) fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+/// The answer to a request, head and body; nothing while nobody answers. The request line is `line`, `more` is the rest.
+pub(crate) fn ask(address: &str, line: &str, more: &str) -> String {
+    let Ok(mut stream) = TcpStream::connect(address) else { return String::new() };
+    stream.set_read_timeout(Some(DEADLINE)).expect("set");
+    let request = format!("{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{more}");
+    let mut answer = String::new();
+    // One that is just stopping may cut the line.
+    let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
+    answer
+}
+
+/// The body of the answer to `GET path`, or nothing while nobody answers.
+pub(crate) fn get(address: &str, path: &str) -> String {
+    let answer = ask(address, &format!("GET {path}"), "\r\n");
+    answer.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned())
+}
+
+/// The values of a metric, by line.
+pub(crate) fn values(metrics: &str, name: &str) -> Vec<f64> {
+    let lines = metrics.lines().filter(|line| line.starts_with(name));
+    lines.map(|line| line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")).collect()
+}
+
+/// Whether a one-shot has left positions.
+pub(crate) fn has_positions(place: &Place) -> bool {
+    let runs = fs::read_dir(place.path("data/once")).into_iter().flatten().flatten();
+    runs.into_iter().any(|run| run.path().join("checkpoints.redb").exists())
+}
+
 /// All files below a folder, by their paths in it.
 pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
@@ -158,7 +211,7 @@ pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, String)> {
                     .into_iter()
                     .map(|(path, text)| (Path::new(entry.file_name().expect("a name")).join(path), text)),
             );
-        } else {
+        } else if entry.is_file() {
             let text = String::from_utf8_lossy(&fs::read(&entry).expect("readable")).into_owned();
             found.push((PathBuf::from(entry.file_name().expect("a name")), text));
         }

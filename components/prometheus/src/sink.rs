@@ -9,7 +9,7 @@ use std::time::Duration;
 use logd_sdk::meters::Meters;
 use logd_sdk::sink::{Attempt, Sink};
 use logd_sdk::{Batch, Field};
-use metrics::{Counter, Unit};
+use metrics::Counter;
 
 use crate::names;
 use crate::sample::Sample;
@@ -42,8 +42,6 @@ impl Skipped {
 
     /// All reasons are there from the start, so that a first value that is skipped is an increase.
     fn new(meters: &Meters) -> Self {
-        let help = "Values of events that the prometheus sink has not shown.";
-        metrics::describe_counter!(Self::NAME, Unit::Count, help);
         let by = |reason| meters.counter(Self::NAME, &[("reason", reason)]);
         Self {
             missing: by("missing"),

@@ -8,6 +8,7 @@
 //!
 //! Everything else follows from that line: parsing, the schema, `logd list`, the reference, and the conformance tests.
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -63,8 +64,9 @@ pub enum Makes {
 
 /// What all components' settings have. They are read straight from the TOML table, so their type must derive
 /// `Deserialize` with `deny_unknown_fields`, and must not use `flatten`, `untagged` or internally tagged enums, which
-/// lose the places of mistakes.
-pub trait Settings: DeserializeOwned + JsonSchema + Send + Sync + 'static {
+/// lose the places of mistakes. They print themselves for whoever looks for a bug, so that what is secret among them is a
+/// [`Secret`](crate::settings::Secret). All that holds for every component is tested by [`contract`](crate::contract).
+pub trait Settings: DeserializeOwned + JsonSchema + fmt::Debug + Send + Sync + 'static {
     /// The `type` in a pipeline file.
     const NAME: &'static str;
     /// Other names for it, as users of other daemons know it.
@@ -299,14 +301,15 @@ impl Plan {
     }
 }
 
-impl std::fmt::Debug for Plan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Plan").field(&self.describe().name()).finish()
+/// The settings, as they print themselves: secrets as `***`.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe().fmt(f)
     }
 }
 
 /// [`Settings`], whatever their type.
-pub trait Describe: Send + Sync {
+pub trait Describe: fmt::Debug + Send + Sync {
     /// [`Settings::NAME`].
     fn name(&self) -> &'static str;
     /// [`Settings::check`].

@@ -8,12 +8,14 @@
 //! - [`component`]: the line by which a family lists a component, and its settings' four phases,
 //! - [`settings`]: the types that settings are made of,
 //! - [`report`]: how a component says what is wrong with its settings,
+//! - [`contract`]: the tests that every component passes,
 //! - [`condition`], [`clock`], [`meters`], [`health`], [`epochs`], [`http`]: what the daemon and this crate hand to components.
 
 pub mod clock;
 pub mod component;
 pub mod condition;
 pub mod context;
+pub mod contract;
 pub mod epochs;
 pub mod erased;
 pub mod event;

@@ -1,0 +1,119 @@
+//! What tests of the engine have in common: parts of the graph made of [components](scripted) that do as a test says.
+
+mod scripted;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use logd_sdk::Clock;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::buffer::Buffers;
+use crate::checkpoint::{Outcome, Store};
+use crate::dead_letters::DeadLetters;
+use crate::telemetry::Account;
+use crate::topology::{AllSuspects, Environment, Graph, Node, Status, build, run_part};
+
+pub(crate) use scripted::{Asked, Function, Numbers, Recorder, lines, node, numbers, sink, source, transform};
+
+/// What a component does at the n-th call, from 0.
+pub(crate) type Hook<T> = Arc<dyn Fn(u64) -> T + Send + Sync>;
+
+/// Always does the same.
+pub(crate) fn always<T: Clone + Send + Sync + 'static>(result: T) -> Hook<T> {
+    Arc::new(move |_| result.clone())
+}
+
+/// Fails at the n-th call, and at no other.
+pub(crate) fn fails_at(turn: u64) -> Hook<Result<(), &'static str>> {
+    Arc::new(move |call| if call == turn { Err("as planned") } else { Ok(()) })
+}
+
+/// What has happened, in order, over all lives of a component.
+pub(crate) type Record<T> = Arc<Mutex<Vec<T>>>;
+
+/// Appends to a record, and returns how much there was before.
+pub(crate) fn note<T>(record: &Record<T>, what: T) -> u64 {
+    let mut record = record.lock().expect("no test panics while it holds it");
+    record.push(what);
+    record.len() as u64 - 1
+}
+
+/// What a record has by now.
+pub(crate) fn noted<T: Clone>(record: &Record<T>) -> Vec<T> {
+    record.lock().expect("no test panics while it holds it").clone()
+}
+
+/// Where parts run: a folder of their own, an epoch every second.
+pub(crate) struct Bench {
+    pub(crate) environment: Environment,
+    folder: Arc<tempfile::TempDir>,
+}
+
+/// A part that runs.
+pub(crate) struct Part {
+    pub(crate) status: Status,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) ended: JoinHandle<Outcome>,
+    /// Where it keeps its files.
+    _folder: Arc<tempfile::TempDir>,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        let environment = Environment {
+            clock: Clock::system(),
+            conditions: logd_parse::conditions(),
+            data_dir: folder.path().to_owned(),
+            store: Store::open(&folder.path().join("checkpoints.redb")).expect("opened"),
+            buffers: Buffers::default(),
+            dead_letters: DeadLetters::new(folder.path(), 64 << 20),
+            suspects: AllSuspects::default(),
+            once: false,
+            threads: 2,
+            edge_capacity: 4096,
+            checkpoint_interval: Duration::from_secs(1),
+        };
+        Self { environment, folder }
+    }
+
+    /// Starts a part, and waits until it runs.
+    pub(crate) async fn start(&self, nodes: Vec<Node>) -> Part {
+        let graph = Graph { nodes };
+        let first = build(&graph, &self.environment).await.expect("built");
+        let (stop, stopped) = watch::channel(false);
+        let status = Status::new("p");
+        let ended =
+            tokio::spawn(run_part(Arc::new(graph), self.environment.clone(), Some(first), stopped, status.clone()));
+        while status.accounts().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        Part { status, stop, ended, _folder: Arc::clone(&self.folder) }
+    }
+}
+
+impl Part {
+    /// Waits for its end.
+    pub(crate) async fn end(self) -> Outcome {
+        self.ended.await.expect("a part does not panic")
+    }
+
+    /// The account of one of its components.
+    pub(crate) fn account(&self, id: &str) -> Arc<Account> {
+        let accounts = self.status.accounts();
+        accounts.into_iter().find(|account| account.component().id() == id).expect("such a component")
+    }
+}
+
+/// Waits until the condition holds, for up to ten minutes on a clock that is stopped.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..60_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never: {what}");
+}

@@ -1,0 +1,154 @@
+//! A part that fails goes back to its last epoch, and takes nobody with it. Time stands still but when all wait.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use logd_sdk::sink::Attempt;
+
+use super::super::graph::Node;
+use super::*;
+use crate::testing::{
+    Asked, Bench, Function, Numbers, Recorder, eventually, fails_at, note, noted, sink, source, transform,
+};
+
+/// All numbers have come, each at least once.
+fn complete(sink: &Recorder, events: u64) {
+    let received: Vec<u64> = sink.received().into_keys().collect();
+    assert_eq!(received, (0..events).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_fails_goes_on_from_the_last_epoch() {
+    let (numbers, recorder) = (Numbers { next: fails_at(25), ..Numbers::new(500) }, Recorder::new());
+    let part = Bench::new().start(vec![source("source", &numbers), sink("sink", &recorder, &[(0, 0)])]).await;
+    eventually("a failure", || part.status.failure().is_some()).await;
+    assert_eq!(part.status.failure().as_deref(), Some("`p/source` has failed: as planned"));
+    eventually("a recovery", || part.status.failure().is_none()).await;
+
+    let (sought, committed) = (noted(&numbers.sought), noted(&numbers.committed));
+    assert_eq!(sought.len(), 1, "it was started again once");
+    assert!(sought[0] > 0 && committed.contains(&sought[0]), "{sought:?} is none of {committed:?}");
+    assert_eq!(part.end().await, Outcome::Finished);
+    complete(&recorder, 500);
+    // What came before the epoch does not come again.
+    assert!(recorder.received().iter().all(|(&number, &times)| times == 1 || number >= sought[0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_failure_and_names_who_panicked() {
+    let (numbers, recorder, panics) = (Numbers::new(300), Recorder::new(), AtomicU32::new(0));
+    let function = Function::passing(move |first| {
+        assert!(first != 150 || panics.fetch_add(1, Ordering::Relaxed) > 0, "number {first} is too much");
+    });
+    let part = Bench::new()
+        .start(vec![source("source", &numbers), transform("odd", function, 0), sink("sink", &recorder, &[(1, 0)])])
+        .await;
+    eventually("a failure", || part.status.failure().is_some()).await;
+    // Source and sink have failed too, for their neighbour is gone: that is not shown.
+    let failure = part.status.failure().unwrap_or_default();
+    assert!(failure.starts_with("`p/odd` has failed: the component panicked"), "{failure}");
+    assert_eq!(part.end().await, Outcome::Finished);
+    complete(&recorder, 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_sink_had_in_hand_when_it_panicked_does_not_count_as_delivered() {
+    let numbers = Numbers::new(100);
+    let recorder = Recorder {
+        answer: {
+            let panics = AtomicU32::new(0);
+            Arc::new(move |batch| {
+                let panicked =
+                    crate::testing::numbers(batch).contains(&50) && panics.fetch_add(1, Ordering::Relaxed) == 0;
+                assert!(!panicked, "50 is too much");
+                Some(Attempt::delivered())
+            })
+        },
+        ..Recorder::new()
+    };
+    let part = Bench::new().start(vec![source("source", &numbers), sink("sink", &recorder, &[(0, 0)])]).await;
+    eventually("a panic", || part.account("sink").tally().errors > 0).await;
+    let tally = part.account("sink").tally();
+    assert_eq!((tally.forwarded, tally.dead, tally.discarded), (50, 0, 0), "{tally:?}");
+    assert!(part.status.failure().is_none(), "the driver tries again, and nobody goes back");
+    assert_eq!(tally.unaccounted(), 0, "{tally:?}");
+    assert_eq!(part.end().await, Outcome::Finished);
+    complete(&recorder, 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pause_doubles_with_each_failure() {
+    let starts: crate::testing::Record<Instant> = Arc::default();
+    let recorder = Recorder::new();
+    let numbers = Numbers {
+        next: {
+            let starts = Arc::clone(&starts);
+            Arc::new(move |_| {
+                note(&starts, Instant::now());
+                Err("always")
+            })
+        },
+        ..Numbers::new(10)
+    };
+    let bench = Bench::new();
+    let part = bench.start(vec![source("source", &numbers), sink("sink", &recorder, &[(0, 0)])]).await;
+    eventually("nine failures", || noted(&starts).len() > 8).await;
+    let pauses: Vec<u64> = noted(&starts)
+        .windows(2)
+        // A batch takes 100 ms; what is left is the pause, and the building.
+        .map(|pair| (pair[1] - pair[0] - numbers.pause).as_millis() as u64 / 100 * 100)
+        .collect();
+    assert_eq!(pauses[..8], [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+    let stopping = Instant::now();
+    part.stop.send(true).expect("told");
+    let _ = part.end().await;
+    assert!(stopping.elapsed() < Duration::from_secs(1), "a part that waits to try again stops at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_epoch_that_a_sink_can_not_make_durable_fails_and_is_repeated() {
+    // The first sync is that of a sink that has been given nothing.
+    let (numbers, recorder) = (Numbers::new(400), Recorder { sync: fails_at(2), ..Recorder::new() });
+    let part = Bench::new().start(vec![source("source", &numbers), sink("sink", &recorder, &[(0, 0)])]).await;
+    eventually("a failure", || part.status.failure().is_some()).await;
+    assert_eq!(
+        part.status.failure().as_deref(),
+        Some("`p/sink` has failed: what was delivered can't be made durable: as planned")
+    );
+    let committed = noted(&numbers.committed);
+    assert_eq!(part.end().await, Outcome::Finished);
+    assert_eq!(noted(&numbers.sought), committed, "it goes on from the epoch before");
+    assert!(noted(&recorder.asked).contains(&Asked::Restore(1)), "and so does the sink");
+    complete(&recorder, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_with_an_end_is_not_tried_again() {
+    let mut bench = Bench::new();
+    bench.environment.once = true;
+    let (numbers, recorder) = (Numbers { next: fails_at(3), ..Numbers::new(100) }, Recorder::new());
+    let part = bench.start(vec![source("source", &numbers), sink("sink", &recorder, &[(0, 0)])]).await;
+    let status = part.status.clone();
+    assert_eq!(part.end().await, Outcome::Failed);
+    assert_eq!(status.failure().as_deref(), Some("`p/source` has failed: as planned"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_parts_do_not_notice() {
+    let bench = Bench::new();
+    let good = Recorder::new();
+    let bad = Numbers { next: Arc::new(|_| panic!("always")), ..Numbers::new(10) };
+    let nodes = |numbers: &Numbers, recorder: &Recorder, names: [&str; 2]| -> Vec<Node> {
+        vec![source(names[0], numbers), sink(names[1], recorder, &[(0, 0)])]
+    };
+    let failing = bench.start(nodes(&bad, &Recorder::new(), ["bad", "lonely"])).await;
+    let running = bench.start(nodes(&Numbers::new(1000), &good, ["source", "sink"])).await;
+    let status = running.status.clone();
+    eventually("a failure", || failing.status.failure().is_some_and(|failure| failure.contains("panicked: always")))
+        .await;
+    assert_eq!(status.failure(), None);
+    assert_eq!(running.end().await, Outcome::Finished);
+    assert!(good.received().values().all(|&times| times == 1), "nothing came twice");
+    complete(&good, 1000);
+    failing.stop.send(true).expect("told");
+    let _ = failing.end().await;
+}

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! paths → load::documents → load::pipelines → Pipeline::read, Pipeline::report (by component) → resolve::resolve → edges
-//!         syntax            ${VAR}, shape      settings, checks                                  names, cycles
+//!         syntax            ${VAR}, shape      settings, used files, checks                      names, cycles
 //! ```
 //!
 //! Every step adds to one [`Diagnostics`](diagnostic::Diagnostics) and goes on with what is left, so that later steps find
 //! their mistakes too; none repeats what an earlier one has said.
 
+mod addresses;
 pub(crate) mod compile;
 mod complaint;
 mod cycles;
@@ -29,3 +30,4 @@ mod suggest;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod used;

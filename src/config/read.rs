@@ -55,8 +55,8 @@ impl<T> Settings<T> {
 
     /// The settings, if nothing in them was made up: what is wrong with them is the user's, unless a repair
     /// [explains](Self::explains) it.
-    pub fn as_written(&self) -> Option<&T> {
-        (!self.invented).then_some(&self.value)
+    pub fn as_written(&mut self) -> Option<&mut T> {
+        (!self.invented).then_some(&mut self.value)
     }
 
     /// Whether a repair may explain `problem`, for it changed that setting, what is in it or what it is in. Warnings can

@@ -16,7 +16,7 @@ use super::watch::Watch;
 use crate::admin::{self, Reason, Watched};
 use crate::checkpoint::{Epoch, Store};
 use crate::config::compile::{Compiled, Job, compile};
-use crate::config::daemon::DaemonSettings;
+use crate::config::daemon::{DaemonSettings, Taken};
 use crate::telemetry::{Metrics, Throttle, upkeep};
 use crate::topology::{Environment, Status};
 
@@ -80,7 +80,7 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
             () = signals.stop() => {}
         }
     } else {
-        follow(&mut fleet, &paths, &environment, &parts, &mut signals).await?;
+        follow(&mut fleet, &paths, settings.telemetry.taken(), &environment, &parts, &mut signals).await?;
     }
     tracing::info!(within = %settings.limits.shutdown_timeout, "Stopping: sources first, then what is under way.");
     let units = std::mem::take(fleet.units());
@@ -134,6 +134,7 @@ fn edge_capacity(settings: &DaemonSettings) -> u32 {
 async fn follow(
     fleet: &mut Fleet,
     paths: &[PathBuf],
+    taken: [Taken; 1],
     environment: &Environment,
     parts: &Parts,
     signals: &mut Signals,
@@ -149,7 +150,8 @@ async fn follow(
         let (paths, conditions) = (paths.to_vec(), Arc::clone(&environment.conditions));
         let compiled = tokio::task::spawn_blocking(move || {
             let environment = |name: &str| std::env::var(name).ok();
-            compile(Job { paths: &paths, environment: &environment, conditions: conditions.as_ref(), once: false })
+            let conditions = conditions.as_ref();
+            compile(Job { paths: &paths, environment: &environment, conditions, once: false, taken: &taken })
         });
         fleet.reload(&compiled.await.context("the pipelines can't be read")?).await;
         parts.show(fleet);

@@ -23,6 +23,7 @@ use crate::context::Context;
 use crate::erased::{AnyKeyed, AnySink, AnySource, ErasedKeyed};
 use crate::keyed::Keyed;
 use crate::report::{KeyPath, Report};
+use crate::settings::TextFile;
 use crate::sink::{Delivery, Sink};
 use crate::source::Source;
 use crate::transform::Transform;
@@ -73,6 +74,12 @@ pub trait Settings: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const SUMMARY: &'static str;
     /// Its settings in TOML as they would stand in a pipeline, without `type` and `inputs`.
     const EXAMPLE: &'static str;
+
+    /// The files beside the pipeline's whose text belongs to the settings, and the settings that name them. The loader
+    /// reads them before it calls `check`, and what is in them counts as part of the pipeline.
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        Vec::new()
+    }
 
     /// Says what is wrong with the settings that their types could not say. Pure: no clock, disk or network.
     fn check(&self, check: &mut Check<'_>) {
@@ -283,6 +290,18 @@ impl Plan {
 }
 
 impl Plan {
+    /// The files beside the pipeline's that it uses, to be given their text: while nobody else holds the plan, and else
+    /// none.
+    pub fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        let files = match self {
+            Self::Source(plan) => Arc::get_mut(plan).map(Describe::files),
+            Self::Transform(plan) => Arc::get_mut(plan).map(Describe::files),
+            Self::Keyed(plan) => Arc::get_mut(plan).map(Describe::files),
+            Self::Sink(plan) => Arc::get_mut(plan).map(Describe::files),
+        };
+        files.unwrap_or_default()
+    }
+
     /// The names of the outputs beside the main one. A sink has one, whatever its settings say: what it rejects.
     #[must_use]
     pub fn ports(&self) -> Vec<String> {
@@ -309,6 +328,8 @@ impl std::fmt::Debug for Plan {
 pub trait Describe: Send + Sync {
     /// [`Settings::NAME`].
     fn name(&self) -> &'static str;
+    /// [`Settings::files`].
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)>;
     /// [`Settings::check`].
     fn check(&self, check: &mut Check<'_>);
     /// [`Settings::ports`].
@@ -326,6 +347,10 @@ pub trait Describe: Send + Sync {
 impl<S: Settings> Describe for S {
     fn name(&self) -> &'static str {
         S::NAME
+    }
+
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        Settings::files(self)
     }
 
     fn check(&self, check: &mut Check<'_>) {

@@ -126,8 +126,12 @@ impl Diagnostics {
         self.0.iter().any(|found| found.severity == Severity::Error && found.file.path() == file.path())
     }
 
-    /// All of them by file and position, each once.
+    /// All of them by file and position, each once, with no word of what is secret in their files.
     pub fn sorted(mut self) -> Vec<Diagnostic> {
+        for Diagnostic { file, message, label, help, .. } in &mut self.0 {
+            let texts = std::iter::once(message).chain(label).chain(help);
+            texts.for_each(|text| *text = file.redact(text));
+        }
         fn order(one: &Diagnostic) -> impl Ord {
             let span = one.span.as_ref().map(|span| (span.start, span.end));
             (one.file.path(), span, one.severity, &one.message)

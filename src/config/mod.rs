@@ -24,6 +24,7 @@ pub mod read;
 pub mod render;
 mod repair;
 pub mod resolve;
+mod secrets;
 pub mod source_file;
 pub mod substitute;
 mod suggest;

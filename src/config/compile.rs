@@ -75,6 +75,7 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let documents = load::documents(job.paths, &mut diagnostics);
     let pipelines = load::pipelines(&documents, job.environment, &mut diagnostics);
+    warn_of_empty(&pipelines, &mut diagnostics);
     let mut used = UsedFiles::default();
     let mut plans: HashMap<ComponentId, Plan> = HashMap::new();
     for pipeline in &pipelines {
@@ -102,6 +103,17 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
         .collect();
     let graph = graph(&pipelines, &plans, &edges, &refused);
     Compiled { graph, files, used_files: used.paths(), diagnostics: diagnostics.sorted() }
+}
+
+/// Files that have nothing in them, and no mistakes that would explain it.
+fn warn_of_empty(pipelines: &[Pipeline<'_>], diagnostics: &mut Diagnostics) {
+    for pipeline in pipelines.iter().filter(|pipeline| pipeline.components.is_empty()) {
+        let file = pipeline.origin.file();
+        if !diagnostics.has_errors_in(file) {
+            let empty = Diagnostic::warning_of_file(file, "nothing is in this pipeline");
+            diagnostics.push(empty.help("a pipeline has [sources.NAME], [transforms.NAME] and [sinks.NAME]"));
+        }
+    }
 }
 
 fn fingerprint(pipeline: &Pipeline<'_>, used: &UsedFiles) -> u64 {

@@ -54,6 +54,11 @@ impl Diagnostic {
         Self::new(Severity::Error, file, None, message.into())
     }
 
+    /// A warning about the file as a whole.
+    pub fn warning_of_file(file: &Arc<SourceFile>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, file, None, message.into())
+    }
+
     fn new(severity: Severity, file: &Arc<SourceFile>, span: Option<Range<usize>>, message: String) -> Self {
         let span = span.map(|span| file.clamp(span));
         Self { severity, file: file.clone(), span, message, label: None, help: None, related: Vec::new() }

@@ -82,7 +82,7 @@ fn secrets_are_not_shown() {
     let source = "type = \"http\"\naddress = \"127.0.0.1:0\"";
     place.write(
         "pipelines/a.toml",
-        &format!(
+        format!(
             "[sources.a]\n{source}\nauth = {{ strategy = \"basic\", username = \"u\", token = \"canary-a\" }}\n\
              [sources.b]\n{source}\nauth.strategy = \"bearer\"\nauth.token = canary-b\n\
              [sources.c]\n{source}\nauth.strategy = \"bearer\"\nauth.token = \"\"\"\ncanary-c \ncanary-d\"\"\"\n\

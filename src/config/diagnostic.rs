@@ -133,9 +133,10 @@ impl Diagnostics {
 
     /// All of them by file and position, each once, with no word of what is secret in their files.
     pub fn sorted(mut self) -> Vec<Diagnostic> {
-        for Diagnostic { file, message, label, help, .. } in &mut self.0 {
+        for Diagnostic { file, span, message, label, help, .. } in &mut self.0 {
+            let Some(span) = span else { continue };
             let texts = std::iter::once(message).chain(label).chain(help);
-            texts.for_each(|text| *text = file.redact(text));
+            texts.for_each(|text| *text = file.redact(text, span));
         }
         fn order(one: &Diagnostic) -> impl Ord {
             let span = one.span.as_ref().map(|span| (span.start, span.end));

@@ -52,9 +52,11 @@ impl SourceFile {
         }
     }
 
-    /// `sentence` without the secrets in this file.
-    pub fn redact(&self, sentence: &str) -> String {
-        secrets::redact(sentence, &self.text, self.secrets())
+    /// `sentence`, which is about the bytes at `span`, without the secrets that stand there.
+    pub fn redact(&self, sentence: &str, span: &Range<usize>) -> String {
+        let touched = |place: &&Range<usize>| place.start <= span.end && span.start <= place.end;
+        let places: Vec<_> = self.secrets().iter().filter(touched).cloned().collect();
+        secrets::redact(sentence, &self.text, &places)
     }
 
     /// Where secrets stand: in configuration, and not in a program that it uses.

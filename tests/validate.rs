@@ -75,3 +75,29 @@ fn usage_errors_are_64() {
     assert_eq!(run(Place::new().logd().args(["run", "--nothing"])).code, Some(64));
     assert_eq!(run(Place::new().logd().arg("--help")).code, Some(0));
 }
+
+#[test]
+fn secrets_are_not_shown() {
+    let place = Place::new();
+    let source = "type = \"http\"\naddress = \"127.0.0.1:0\"";
+    place.write(
+        "pipelines/a.toml",
+        format!(
+            "[sources.a]\n{source}\nauth = {{ strategy = \"basic\", username = \"u\", token = \"canary-a\" }}\n\
+             [sources.b]\n{source}\nauth.strategy = \"bearer\"\nauth.token = canary-b\n\
+             [sources.c]\n{source}\nauth.strategy = \"bearer\"\nauth.token = \"\"\"\ncanary-c \ncanary-d\"\"\"\n\
+             [sources.d]\n{source}\nauth.strategy = \"bearer\"\nauth.tokn = \"canary-e\"\n\
+             [sources.e]\ntype = \"htp\"\ntoken = \"canary-f\ntoken = \"canary-g\"\n\
+             [sinks.out]\ntype = \"console\"\ninputs = [\"*\"]\ntoken = \"canary-h\"\nencoding.codec = \"json\"\n"
+        ),
+    );
+    for arguments in [&["validate"][..], &["validate", "--format", "json"], &["run"]] {
+        let said = run(place.logd().args(arguments));
+        assert_eq!(said.code, Some(78), "{}", said.err);
+        let all = said.out + &said.err;
+        assert!(!all.contains("canary"), "{all}");
+        assert!(all.contains("is not a value"), "{all}");
+    }
+    let text = run(place.logd().arg("validate")).err;
+    assert!(text.contains("token = \"***\"      }"), "{text}");
+}

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures::future::BoxFuture;
-use logd_sdk::component::{Check, Describe, Makes, SinkPlan, SourcePlan};
-use logd_sdk::condition::{Conditions, Reads};
+use logd_sdk::component::{Describe, SinkPlan, SourcePlan};
 use logd_sdk::erased::{AnySink, AnySource};
 use logd_sdk::sink::Delivery;
 use logd_sdk::{ComponentId, Context, Plan};
@@ -77,41 +76,17 @@ struct Writing(Sides);
 #[derive(Debug)]
 struct Reading(Sides);
 
-/// Both are made by the daemon and stand in no file: there is nothing to be read or checked.
-macro_rules! describe {
-    ($type:ident) => {
-        impl Describe for $type {
-            fn name(&self) -> &'static str {
-                "disk_buffer"
-            }
-
-            fn check(&self, _: &mut Check<'_>) {}
-
-            fn ports(&self) -> Vec<String> {
-                Vec::new()
-            }
-
-            fn has_main(&self) -> bool {
-                true
-            }
-
-            fn reads(&self, _: &dyn Conditions) -> Reads {
-                Reads::nothing()
-            }
-
-            fn needs(&self, _: &dyn Conditions) -> Reads {
-                Reads::nothing()
-            }
-
-            fn makes(&self, _: &str) -> Makes {
-                Makes::Anything
-            }
-        }
-    };
+impl Describe for Writing {
+    fn name(&self) -> &'static str {
+        "disk_buffer"
+    }
 }
 
-describe!(Writing);
-describe!(Reading);
+impl Describe for Reading {
+    fn name(&self) -> &'static str {
+        "disk_buffer"
+    }
+}
 
 impl SinkPlan for Writing {
     fn delivery(&self) -> Delivery {

@@ -40,11 +40,14 @@ impl Configuration {
 
     /// Compiles the pipelines.
     pub(super) fn compile(&self, settings: &DaemonSettings, once: bool) -> Compiled {
+        // With --once nothing is served, unless an address is given for that alone.
+        let taken = settings.telemetry.taken();
         compile(Job {
             paths: &self.paths(settings),
             environment: &|name| std::env::var(name).ok(),
             conditions: logd_parse::conditions().as_ref(),
             once,
+            taken: if once { &[] } else { &taken },
         })
     }
 }

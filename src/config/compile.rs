@@ -3,9 +3,8 @@
 //! Files that refer to one another form a group, which is taken or refused together: a mistake in one file leaves the
 //! others alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +14,8 @@ use logd_sdk::condition::Conditions;
 use logd_sdk::report::{Report, Severity};
 use logd_sdk::{ComponentId, Plan};
 
+use super::addresses;
+use super::daemon::Taken;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::fields::warn_of_unknown_fields;
 use super::load;
@@ -22,6 +23,7 @@ use super::pipeline::{ComponentConfig, Pipeline};
 use super::resolve::{Edge, Outputs, resolve};
 use super::source_file::SourceFile;
 use super::substitute::Environment;
+use super::used::UsedFiles;
 use crate::buffer::BufferSettings;
 use crate::catalogue;
 use crate::topology::{Graph, Input, Node};
@@ -37,6 +39,8 @@ pub(crate) struct Job<'j> {
     pub(crate) conditions: &'j dyn Conditions,
     /// Whether the run ends with its input, so that every source must.
     pub(crate) once: bool,
+    /// The addresses that the daemon itself listens on, with the settings that say so.
+    pub(crate) taken: &'j [Taken],
 }
 
 /// A pipeline file, as it was found.
@@ -46,7 +50,7 @@ pub(crate) struct PipelineFile {
     pub(crate) id: String,
     /// Where it is.
     pub(crate) path: PathBuf,
-    /// Changes when the text does.
+    /// Changes when its text does, or that of a file that it uses.
     pub(crate) fingerprint: u64,
     /// Whether it and all that it refers to are free of errors, so that its components are in the graph.
     pub(crate) accepted: bool,
@@ -58,6 +62,8 @@ pub(crate) struct Compiled {
     pub(crate) graph: Graph,
     /// The files, in their order.
     pub(crate) files: Vec<PipelineFile>,
+    /// The files that pipelines use beside their own, be they there or not: who follows edits has to follow these too.
+    pub(crate) used_files: Vec<PathBuf>,
     /// All mistakes of all files, in order.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Where the names of the components stand.
@@ -83,6 +89,8 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let documents = load::documents(job.paths, &mut diagnostics);
     let pipelines = load::pipelines(&documents, job.environment, &mut diagnostics);
+    warn_of_empty(&pipelines, &mut diagnostics);
+    let mut used = UsedFiles::default();
     let mut plans: HashMap<ComponentId, Plan> = HashMap::new();
     let mut buffers: HashMap<ComponentId, BufferSettings> = HashMap::new();
     for pipeline in &pipelines {
@@ -91,7 +99,7 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
             if let Some(buffer) = pipeline.read_buffer(component, BufferSettings::check, &mut diagnostics) {
                 buffers.insert(id.clone(), buffer);
             }
-            if let Some(plan) = read(pipeline, component, job, &mut diagnostics) {
+            if let Some(plan) = read(pipeline, component, job, &mut used, &mut diagnostics) {
                 plans.insert(id, plan);
             }
         }
@@ -101,15 +109,15 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
         Some(Outputs { main: plan.has_main(), ports: plan.ports() })
     };
     let edges = resolve(&pipelines, outputs, &mut diagnostics);
-    refuse_shared_addresses(&pipelines, &plans, &mut diagnostics);
+    addresses::refuse_shared(&pipelines, &plans, job.taken, &mut diagnostics);
     warn_of_unknown_fields(&pipelines, &plans, &edges, job.conditions, &mut diagnostics);
-    let refused = refused(&pipelines, &edges, &diagnostics);
+    let refused = refused(&pipelines, &edges, &used, &diagnostics);
     let files = pipelines
         .iter()
         .map(|pipeline| PipelineFile {
             id: pipeline.id.clone(),
             path: pipeline.origin.file().path().to_owned(),
-            fingerprint: fingerprint(pipeline.origin.file().text()),
+            fingerprint: fingerprint(pipeline, &used),
             accepted: !refused.contains(pipeline.id.as_str()),
         })
         .collect();
@@ -118,12 +126,25 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
     let place = |(pipeline, one): (&Pipeline<'_>, &ComponentConfig<'_>)| {
         (ComponentId::new(&pipeline.id, &one.id), (Arc::clone(pipeline.origin.file()), one.id_span.clone()))
     };
-    Compiled { graph, files, diagnostics: diagnostics.sorted(), places: components.map(place).collect() }
+    let places = components.map(place).collect();
+    Compiled { graph, files, used_files: used.paths(), diagnostics: diagnostics.sorted(), places }
 }
 
-fn fingerprint(text: &str) -> u64 {
+/// Files that have nothing in them, and no mistakes that would explain it.
+fn warn_of_empty(pipelines: &[Pipeline<'_>], diagnostics: &mut Diagnostics) {
+    for pipeline in pipelines.iter().filter(|pipeline| pipeline.components.is_empty()) {
+        let file = pipeline.origin.file();
+        if !diagnostics.has_errors_in(file) {
+            let empty = Diagnostic::warning_of_file(file, "nothing is in this pipeline");
+            diagnostics.push(empty.help("a pipeline has [sources.NAME], [transforms.NAME] and [sinks.NAME]"));
+        }
+    }
+}
+
+fn fingerprint(pipeline: &Pipeline<'_>, used: &UsedFiles) -> u64 {
     let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
+    pipeline.origin.file().text().hash(&mut hasher);
+    used.hash(&pipeline.id, &mut hasher);
     hasher.finish()
 }
 
@@ -132,13 +153,15 @@ fn read(
     pipeline: &Pipeline<'_>,
     component: &ComponentConfig<'_>,
     job: Job<'_>,
+    used: &mut UsedFiles,
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     let name = component.known_type(pipeline, &catalogue::All, diagnostics)?;
     let listed = catalogue::find(component.kind, name)?;
-    let settings = pipeline.read(component, listed.example, listed.parse, diagnostics)?;
+    let mut settings = pipeline.read(component, listed.example, listed.parse, diagnostics)?;
     let mut report = Report::default();
     if let Some(plan) = settings.as_written() {
+        used.hand_to(plan, &pipeline.id, &mut report, diagnostics);
         plan.describe().check(&mut Check { report: &mut report, conditions: job.conditions });
     }
     // With one mistake told, others are told too, but not those that may come of it.
@@ -160,31 +183,17 @@ fn read(
     Some(plan)
 }
 
-/// Two sources that listen on one address.
-fn refuse_shared_addresses(
-    pipelines: &[Pipeline<'_>],
-    plans: &HashMap<ComponentId, Plan>,
-    diagnostics: &mut Diagnostics,
-) {
-    let mut taken: BTreeMap<SocketAddr, (&Pipeline<'_>, &ComponentConfig<'_>)> = BTreeMap::new();
-    for pipeline in pipelines {
-        for component in pipeline.components.values() {
-            let plan = plans.get(&ComponentId::new(&pipeline.id, &component.id));
-            let Some(Plan::Source(source)) = plan else { continue };
-            let Some(address) = source.listens().filter(|address| address.port() != 0) else { continue };
-            if let Some((other, first)) = taken.insert(address, (pipeline, component)) {
-                let message = format!("`{}` and `{}` both listen on {address}", first.id, component.id);
-                let wrong = pipeline.origin.error(component.id_span.clone(), &message);
-                let wrong = wrong.related(other.origin.file(), first.id_span.clone(), "the first one");
-                diagnostics.push(wrong.help("give one of them another port"));
-            }
-        }
-    }
-}
-
 /// The pipelines that have errors, or belong to one that has.
-fn refused<'p>(pipelines: &'p [Pipeline<'_>], edges: &[Edge], diagnostics: &Diagnostics) -> BTreeSet<&'p str> {
-    let broken = pipelines.iter().filter(|pipeline| diagnostics.has_errors_in(pipeline.origin.file()));
+fn refused<'p>(
+    pipelines: &'p [Pipeline<'_>],
+    edges: &[Edge],
+    used: &UsedFiles,
+    diagnostics: &Diagnostics,
+) -> BTreeSet<&'p str> {
+    let broken = pipelines.iter().filter(|pipeline| {
+        let mut files = std::iter::once(pipeline.origin.file()).chain(used.of(&pipeline.id));
+        files.any(|file| diagnostics.has_errors_in(file))
+    });
     let mut refused: BTreeSet<&str> = broken.map(|pipeline| pipeline.id.as_str()).collect();
     loop {
         let before = refused.len();

@@ -3,6 +3,7 @@
 //! All of them have defaults, so that `logd run` needs no such file. They are read as a component's settings are, with
 //! the same types, variables and diagnostics.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -85,6 +86,16 @@ impl Default for DaemonSettings {
 impl Default for Telemetry {
     fn default() -> Self {
         Self { address: Address::local(9598) }
+    }
+}
+
+/// An address that the daemon itself listens on, with the setting that says so.
+pub(crate) type Taken = (SocketAddr, &'static str);
+
+impl Telemetry {
+    /// The address that is taken by it.
+    pub(crate) fn taken(&self) -> [Taken; 1] {
+        [(self.address.socket(), "telemetry.address")]
     }
 }
 

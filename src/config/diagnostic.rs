@@ -54,6 +54,11 @@ impl Diagnostic {
         Self::new(Severity::Error, file, None, message.into())
     }
 
+    /// A warning about the file as a whole.
+    pub fn warning_of_file(file: &Arc<SourceFile>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, file, None, message.into())
+    }
+
     fn new(severity: Severity, file: &Arc<SourceFile>, span: Option<Range<usize>>, message: String) -> Self {
         let span = span.map(|span| file.clamp(span));
         Self { severity, file: file.clone(), span, message, label: None, help: None, related: Vec::new() }
@@ -126,8 +131,13 @@ impl Diagnostics {
         self.0.iter().any(|found| found.severity == Severity::Error && found.file.path() == file.path())
     }
 
-    /// All of them by file and position, each once.
+    /// All of them by file and position, each once, with no word of what is secret in their files.
     pub fn sorted(mut self) -> Vec<Diagnostic> {
+        for Diagnostic { file, span, message, label, help, .. } in &mut self.0 {
+            let Some(span) = span else { continue };
+            let texts = std::iter::once(message).chain(label).chain(help);
+            texts.for_each(|text| *text = file.redact(text, span));
+        }
         fn order(one: &Diagnostic) -> impl Ord {
             let span = one.span.as_ref().map(|span| (span.start, span.end));
             (one.file.path(), span, one.severity, &one.message)

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use logd_sdk::report::{KeyPath, Problem, Segment, Severity};
-use logd_sdk::settings::Fault;
+use logd_sdk::settings::{Fault, TextFile};
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
@@ -99,6 +99,13 @@ impl Origin<'_> {
         Some(with_fault(self.error(span, ""), fault))
     }
 
+    /// An error in the text of a file that the setting at `value` names.
+    fn fault_in(&self, file: &TextFile, value: Range<usize>, fault: Fault) -> Diagnostic {
+        let file = SourceFile::new(file.path(), file.text().unwrap_or_default());
+        let span = fault.within.clone().unwrap_or(0..0);
+        with_fault(Diagnostic::error(&file, span, ""), fault).related(self.file(), value, "this file")
+    }
+
     /// The variables in the string at `value`.
     pub(super) fn substituted(&self, value: &Range<usize>) -> Option<&Substituted> {
         self.substitutions.at(value.start)
@@ -125,8 +132,13 @@ impl Origin<'_> {
                 continue;
             }
             let value = found.unwrap_or_else(|| span.clone());
-            let Problem { severity, key: _, within, message, label, help } = problem.clone();
-            if let Some(mut found) = self.fault(value, Fault { message, within, label, help }) {
+            let Problem { severity, key: _, within, file, message, label, help } = problem.clone();
+            let fault = Fault { message, within, label, help };
+            let found = match file {
+                Some(file) => Some(self.fault_in(&file, value, fault)),
+                None => self.fault(value, fault),
+            };
+            if let Some(mut found) = found {
                 found.severity = severity;
                 // A file with syntax errors may look odd only for what it lacks.
                 if severity == Severity::Error || !self.is_broken() {

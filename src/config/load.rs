@@ -102,18 +102,23 @@ pub(super) fn read(path: &Path, help: &str, diagnostics: &mut Diagnostics) -> Re
             return Err(file);
         }
     };
+    Ok(text(path, bytes, diagnostics))
+}
+
+/// The bytes of a file as text. Those that are no UTF-8 are an error.
+pub(super) fn text(path: &Path, bytes: Vec<u8>, diagnostics: &mut Diagnostics) -> Arc<SourceFile> {
     let valid = match String::from_utf8(bytes) {
-        Ok(text) => return Ok(SourceFile::new(path, text)),
+        Ok(text) => return SourceFile::new(path, text),
         Err(error) => error,
     };
     let file = SourceFile::new(path, String::from_utf8_lossy(valid.as_bytes()));
     let start = valid.utf8_error().valid_up_to();
     diagnostics.push(Diagnostic::error(&file, start..start + 1, "this is not UTF-8"));
-    Ok(file)
+    file
 }
 
 /// The file's bytes, but never more than [`LARGEST`]: a path may lead to a device or a pipe that has no end.
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! paths → load::documents → load::pipelines → Pipeline::read, Pipeline::report (by component) → resolve::resolve → edges
-//!         syntax            ${VAR}, shape      settings, checks                                  names, cycles
+//!         syntax            ${VAR}, shape      settings, used files, checks                      names, cycles
 //! ```
 //!
 //! Every step adds to one [`Diagnostics`](diagnostic::Diagnostics) and goes on with what is left, so that later steps find
 //! their mistakes too; none repeats what an earlier one has said.
 
+mod addresses;
 pub(crate) mod compile;
 mod complaint;
 mod cycles;
@@ -23,9 +24,11 @@ pub mod read;
 pub mod render;
 mod repair;
 pub mod resolve;
+mod secrets;
 pub mod source_file;
 pub mod substitute;
 mod suggest;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod used;

@@ -55,8 +55,8 @@ impl<T> Settings<T> {
 
     /// The settings, if nothing in them was made up: what is wrong with them is the user's, unless a repair
     /// [explains](Self::explains) it.
-    pub fn as_written(&self) -> Option<&T> {
-        (!self.invented).then_some(&self.value)
+    pub fn as_written(&mut self) -> Option<&mut T> {
+        (!self.invented).then_some(&mut self.value)
     }
 
     /// Whether a repair may explain `problem`, for it changed that setting, what is in it or what it is in. Warnings can
@@ -213,9 +213,15 @@ impl<'r> Reader<'r, '_> {
         let names: Vec<_> = known.iter().map(String::as_str).filter(|name| !name.is_empty()).chain(also).collect();
         let mut diagnostic = self.origin.error(written.span(), &format!("unknown key `{key}`"));
         self.repaired.push(parent.to_vec());
+        let mut listing = String::new();
         if let Some((ours, hint)) = suggest::unit_in_value(key, value.get_ref(), known) {
             diagnostic = diagnostic.label("units stand in the value").help(format!("write {hint}"));
             self.repaired.push([parent, &[Segment::Key(ours)]].concat());
+        } else if let Some(instead) = suggest::instead_of_vectors(key) {
+            diagnostic = diagnostic.help(instead);
+        } else if suggest::has_unit(key) {
+            listing = "write values like \"5s\" and \"1 MiB\"; ".to_owned();
+            diagnostic = diagnostic.label("units stand in the value");
         } else if let Some(meant) = suggest::closest(key, names.iter().copied()) {
             diagnostic = diagnostic.label(format!("did you mean `{meant}`?"));
             // Read on as if it had been written so: then the value is checked too.
@@ -223,11 +229,11 @@ impl<'r> Reader<'r, '_> {
                 inner.insert(Spanned::new(written.span(), meant.to_owned().into()), value);
             }
         }
-        let help = match names.as_slice() {
+        listing += &match names.as_slice() {
             [] => "there are no keys here".to_owned(),
             names => suggest::listed("the only key here is", "the keys here are", names.iter().copied()),
         };
-        self.diagnostics.push(Diagnostic { help: diagnostic.help.or(Some(help)), ..diagnostic });
+        self.diagnostics.push(Diagnostic { help: diagnostic.help.or(Some(listing)), ..diagnostic });
         Some(())
     }
 

@@ -116,7 +116,7 @@ fn snippet<'d>(file: &'d SourceFile, marks: &[Mark<'d>]) -> Snippet<'d, annotate
         let span = mark.span.start - lines.start..mark.span.end - lines.start;
         mark.kind.span(span).label(mark.label)
     });
-    Snippet::source(&file.text()[lines.clone()]).line_start(number).path(path(file)).annotations(annotations)
+    Snippet::source(file.shown()[lines.clone()].to_owned()).line_start(number).path(path(file)).annotations(annotations)
 }
 
 fn path(file: &SourceFile) -> String {

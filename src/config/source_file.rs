@@ -1,8 +1,11 @@
 //! A configuration file's text, and where in it a byte stands.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use super::secrets;
 
 /// A file that was read; diagnostics keep it, so that they can show its lines.
 #[derive(Debug)]
@@ -10,6 +13,8 @@ pub struct SourceFile {
     path: PathBuf,
     text: String,
     line_starts: Vec<usize>,
+    /// Where secrets stand, once somebody has asked.
+    secrets: OnceLock<Vec<Range<usize>>>,
 }
 
 /// A place in a file as people count: both from 1, columns in characters.
@@ -26,7 +31,7 @@ impl SourceFile {
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
         let text = text.into();
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(end, _)| end + 1)).collect();
-        Arc::new(Self { path: path.into(), text, line_starts })
+        Arc::new(Self { path: path.into(), text, line_starts, secrets: OnceLock::new() })
     }
 
     /// The path as it was given.
@@ -37,6 +42,27 @@ impl SourceFile {
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The whole text as it may be shown, of the same length.
+    pub fn shown(&self) -> Cow<'_, str> {
+        match self.secrets() {
+            [] => Cow::Borrowed(&self.text),
+            places => Cow::Owned(secrets::mask(&self.text, places)),
+        }
+    }
+
+    /// `sentence`, which is about the bytes at `span`, without the secrets that stand there.
+    pub fn redact(&self, sentence: &str, span: &Range<usize>) -> String {
+        let touched = |place: &&Range<usize>| place.start <= span.end && span.start <= place.end;
+        let places: Vec<_> = self.secrets().iter().filter(touched).cloned().collect();
+        secrets::redact(sentence, &self.text, &places)
+    }
+
+    /// Where secrets stand: in configuration, and not in a program that it uses.
+    fn secrets(&self) -> &[Range<usize>] {
+        let is_configuration = self.path.extension().is_some_and(|extension| extension == "toml");
+        self.secrets.get_or_init(|| if is_configuration { secrets::places(&self.text) } else { Vec::new() })
     }
 
     /// The file's name without its extension: a pipeline's id.

@@ -2,7 +2,8 @@
 //!
 //! Closeness is the Damerau–Levenshtein distance (letters added, lost, changed, or two swapped), which is what typing
 //! errors are made of. Vector puts units into names (`timeout_secs = 5`, `max_bytes = 1048576`) and we into values
-//! (`timeout = "5s"`, `max_size = "1 MiB"`): whoever comes from there is shown the line to write.
+//! (`timeout = "5s"`, `max_size = "1 MiB"`): whoever comes from there is shown the line to write, as for settings that
+//! are solved otherwise here.
 
 use logd_sdk::settings::ByteSize;
 use toml::de::DeValue;
@@ -45,18 +46,48 @@ const SUFFIXES: [(&str, &str); 9] = [
     ("_bytes", ""),
 ];
 
-/// For a key that has its unit in its name, as in Vector: our name for it, and how to write key and value.
+/// Settings of Vector that have another name here, or need none, and what to do about them.
+const VECTOR: [(&str, &str); 10] = [
+    ("acknowledgements", "nothing needs to be set: a position is kept once all that was read before it is delivered"),
+    ("condition_pattern", "`start_pattern` alone decides: a line that matches it begins an event"),
+    ("data_dir", "positions are kept in the daemon's `data_dir`, which is set in logd.toml"),
+    ("except_fields", "remove them with `del(.field)` in a `remap` before this"),
+    ("glob_minimum_cooldown_ms", "write glob_interval = \"1s\""),
+    ("ignore_checkpoints", "start with another `data_dir` in logd.toml, or run with --once"),
+    ("only_fields", "keep them alone with `. = { \"field\": .field }` in a `remap` before this"),
+    ("reroute_unmatched", "nothing needs to be set: what meets no condition leaves by `_unmatched`"),
+    ("start_at_beginning", "write read_from = \"beginning\""),
+    ("timestamp_format", "write times with `format_timestamp` in a `remap` before this"),
+];
+
+/// What to do instead of setting `key`, if that is a setting of Vector that is not like one of ours.
+pub(super) fn instead_of_vectors(key: &str) -> Option<&'static str> {
+    VECTOR.iter().find(|(theirs, _)| *theirs == key).map(|(_, instead)| *instead)
+}
+
+/// Whether a key has its unit in its name, as in Vector.
+pub(super) fn has_unit(key: &str) -> bool {
+    SUFFIXES.iter().any(|(suffix, _)| key.ends_with(suffix))
+}
+
+/// For a key that [has its unit](has_unit) in its name: our name for it, and how to write key and value.
 ///
 /// Our name is the key without its unit; for sizes also with `_size` behind it, or `max_size`; or else what is close to
-/// that. `None` if `known` has nothing of the kind: then it is any unknown key.
+/// that, or has a word more, as `poll_interval` has. `None` if `known` has nothing of the kind.
 pub(super) fn unit_in_value(key: &str, value: &DeValue<'_>, known: &[String]) -> Option<(String, String)> {
     let (stem, unit) = SUFFIXES.iter().find_map(|(suffix, unit)| Some((key.strip_suffix(suffix)?, *unit)))?;
     let known = || known.iter().map(String::as_str);
     let sizes = [format!("{stem}_size"), "max_size".to_owned()];
+    let is_longer = |name: &&str| {
+        let rest = name.strip_prefix(stem).map(|rest| rest.starts_with('_'));
+        let more = rest.or_else(|| name.strip_suffix(stem).map(|rest| rest.ends_with('_')));
+        more == Some(true) && name.ends_with("_size") == unit.is_empty()
+    };
     let ours = known()
         .find(|name| *name == stem)
         .or_else(|| sizes.iter().filter(|_| unit.is_empty()).find_map(|size| known().find(|name| name == size)))
-        .or_else(|| closest(stem, known()))?;
+        .or_else(|| closest(stem, known()))
+        .or_else(|| known().find(is_longer))?;
     let number = match value {
         DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
         DeValue::Float(number) => Some(number.as_str().to_owned()),
@@ -110,6 +141,12 @@ mod tests {
         assert_eq!(hint("timeout_ms", "2.5", &["timeout"]).unwrap(), r#"timeout = "2.5ms""#);
         assert_eq!(hint("max_bytes", "1048576", &["max_events", "max_size"]).unwrap(), r#"max_size = "1 MiB""#);
         assert_eq!(hint("idle_secs", "'${X}'", &["idle"]).unwrap(), r#"idle = "5s""#);
+        assert_eq!(hint("poll_secs", "5", &["path", "poll_interval"]).unwrap(), r#"poll_interval = "5s""#);
+        assert_eq!(hint("interval_ms", "5", &["glob_interval"]).unwrap(), r#"glob_interval = "5ms""#);
+        assert_eq!(
+            hint("body_bytes", "1024", &["body_timeout", "body_max_size"]).unwrap(),
+            r#"body_max_size = "1 KiB""#
+        );
         assert_eq!(hint("timeout_secs", "5", &["other"]), None);
         assert_eq!(hint("timeout", "5", &["timeout"]), None);
     }

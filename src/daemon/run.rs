@@ -62,7 +62,7 @@ pub(crate) enum Ended {
 pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<Ended> {
     // First of all: a signal that comes while things are opened must not end the process halfway.
     let mut signals = Signals::new()?;
-    let Options { settings, paths, watch, once, serve, throttle } = options;
+    let Options { settings, paths, mut watch, once, serve, throttle } = options;
     let data_dir = DataDir::take(&data_path(&settings, &compiled, once))?;
     let parts = Parts::default();
     let mut address = None;
@@ -102,7 +102,8 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
             () = signals.stop() => {}
         }
     } else {
-        follow(&mut fleet, &paths, watch, &environment, &parts, &mut signals).await?;
+        watch.also(&compiled.used_files);
+        follow(&mut fleet, &settings, &paths, watch, &parts, &mut signals).await?;
     }
     tracing::info!(within = %settings.limits.shutdown_timeout, "Stopping: sources first, then what is under way.");
     let units = std::mem::take(fleet.units());
@@ -185,13 +186,13 @@ const TRY_AGAIN: Duration = Duration::from_secs(10);
 /// Follows edits and signals until it is time to stop.
 async fn follow(
     fleet: &mut Fleet,
+    settings: &DaemonSettings,
     paths: &[PathBuf],
     mut watch: Watch,
-    environment: &Environment,
     parts: &Parts,
     signals: &mut Signals,
 ) -> anyhow::Result<()> {
-    let mut asked = control::listen(&environment.data_dir).unwrap_or_else(|error| {
+    let mut asked = control::listen(&fleet.environment().data_dir).unwrap_or_else(|error| {
         tracing::warn!(error = format!("{error:#}"), "Commands can't reach this daemon.");
         tokio::sync::mpsc::channel(1).1
     });
@@ -210,12 +211,16 @@ async fn follow(
             }
             () = tokio::time::sleep(TRY_AGAIN), if fleet.is_behind() => {}
         }
-        let (paths, conditions) = (paths.to_vec(), Arc::clone(&environment.conditions));
+        let (paths, taken) = (paths.to_vec(), settings.telemetry.taken());
+        let conditions = Arc::clone(&fleet.environment().conditions);
         let compiled = tokio::task::spawn_blocking(move || {
             let environment = |name: &str| std::env::var(name).ok();
-            compile(Job { paths: &paths, environment: &environment, conditions: conditions.as_ref(), once: false })
+            let conditions = conditions.as_ref();
+            compile(Job { paths: &paths, environment: &environment, conditions, taken: &taken, once: false })
         });
-        fleet.reload(&compiled.await.context("the pipelines can't be read")?).await;
+        let compiled = compiled.await.context("the pipelines can't be read")?;
+        watch.also(&compiled.used_files);
+        fleet.reload(&compiled).await;
         parts.show(fleet);
     }
 }

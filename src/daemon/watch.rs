@@ -3,6 +3,7 @@
 //! Folders are watched, not files: editors and deployments replace a file more often than they write into it. What is
 //! noticed is no more than a hint, taken together over a short while; what has really changed the loader finds out.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ const QUIET: Duration = Duration::from_millis(150);
 /// Watches the folders of some paths.
 pub(crate) struct Watch {
     hints: UnboundedReceiver<()>,
-    _watcher: Option<notify::RecommendedWatcher>,
+    watcher: Option<notify::RecommendedWatcher>,
+    watched: BTreeSet<PathBuf>,
 }
 
 impl Watch {
@@ -28,17 +30,27 @@ impl Watch {
                 let _ = sender.send(());
             }
         });
-        let watcher = watcher.and_then(|mut watcher| {
-            for folder in folders(paths) {
-                watcher.watch(&folder, RecursiveMode::NonRecursive)?;
-            }
-            Ok(watcher)
-        });
-        match watcher {
-            Ok(watcher) => Self { hints, _watcher: Some(watcher) },
-            Err(error) => {
+        let watcher = watcher
+            .inspect_err(|error| {
                 tracing::warn!(error = %error, "Pipeline files can't be watched; send SIGHUP to reload them.");
-                Self { hints, _watcher: None }
+            })
+            .ok();
+        let mut watch = Self { hints, watcher, watched: BTreeSet::new() };
+        watch.also(paths);
+        watch
+    }
+
+    /// Watches the folders of these paths too.
+    pub(crate) fn also(&mut self, paths: &[PathBuf]) {
+        let Some(watcher) = &mut self.watcher else { return };
+        for folder in paths.iter().map(|path| folder(path)) {
+            if self.watched.contains(&folder) {
+                continue;
+            }
+            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.watched.insert(folder)),
+                Err(error) => tracing::warn!(folder = %folder.display(), error = %error,
+                    "A folder can't be watched; send SIGHUP after an edit in it."),
             }
         }
     }
@@ -52,14 +64,10 @@ impl Watch {
     }
 }
 
-/// The folders in which the paths, or what they stand for, lie.
-fn folders(paths: &[PathBuf]) -> Vec<PathBuf> {
-    let folder = |path: &PathBuf| match path.is_dir() {
-        true => path.clone(),
+/// The folder in which a path, or what it stands for, lies.
+fn folder(path: &Path) -> PathBuf {
+    match path.is_dir() {
+        true => path.to_owned(),
         false => path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")).to_owned(),
-    };
-    let mut folders: Vec<_> = paths.iter().map(folder).collect();
-    folders.sort();
-    folders.dedup();
-    folders
+    }
 }

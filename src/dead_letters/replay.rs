@@ -12,8 +12,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use logd_disklog::fs::Real;
 use logd_disklog::{Follow, Log, Reader, inspect};
-use logd_sdk::component::{Check, Describe, Makes, SourcePlan};
-use logd_sdk::condition::{Conditions, Reads};
+use logd_sdk::component::{Describe, SourcePlan};
 use logd_sdk::erased::AnySource;
 use logd_sdk::event::stored;
 use logd_sdk::source::{Next, Source};
@@ -88,28 +87,6 @@ struct Replaying {
 impl Describe for Replaying {
     fn name(&self) -> &'static str {
         "replay"
-    }
-
-    fn check(&self, _: &mut Check<'_>) {}
-
-    fn ports(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn has_main(&self) -> bool {
-        true
-    }
-
-    fn reads(&self, _: &dyn Conditions) -> Reads {
-        Reads::nothing()
-    }
-
-    fn needs(&self, _: &dyn Conditions) -> Reads {
-        Reads::nothing()
-    }
-
-    fn makes(&self, _: &str) -> Makes {
-        Makes::Anything
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) static METRICS: &[Metric] = &[
         "logd_anomalies_total",
         Unit::Count,
         &["pipeline", "component_id", "component_kind", "component_type", "detector", "type", "severity", "key"],
-        "Incidents that a detector has opened.",
+        "Incidents that a detector has opened, by their severity then; the key is `_other` where it is not shown.",
     ),
     gauge("logd_buffer_byte_size", Unit::Bytes, EDGE, "Bytes that wait between two components."),
     counter(
@@ -200,7 +200,7 @@ pub(crate) static METRICS: &[Metric] = &[
         "logd_detector_series_overflow_total",
         Unit::Count,
         COMPONENT,
-        "Times that a detector had no room to show the figures of a key: `max_series` are shown.",
+        "Updates of keys that are not shown, for a detector shows no more than its `max_series`.",
     ),
     gauge("logd_detector_upper", Unit::Count, KEYED, "The value of a key above which a detector finds an anomaly."),
     gauge("logd_detector_value", Unit::Count, KEYED, "The last value of a key that a detector has judged."),

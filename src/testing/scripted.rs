@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use logd_sdk::component::{Check, Describe, Makes, SinkPlan, SourcePlan, TransformPlan};
-use logd_sdk::condition::{Conditions, Reads};
+use logd_sdk::component::{Describe, SinkPlan, SourcePlan, TransformPlan};
 use logd_sdk::erased::{AnySink, AnySource};
 use logd_sdk::sink::{Attempt, Delivery, Sink};
 use logd_sdk::source::{Next, Source};
@@ -239,26 +238,8 @@ impl<T: Send + Sync> Describe for Scripted<T> {
         "scripted"
     }
 
-    fn check(&self, _: &mut Check<'_>) {}
-
     fn ports(&self) -> Vec<String> {
         self.ports.iter().map(|&port| port.to_owned()).collect()
-    }
-
-    fn has_main(&self) -> bool {
-        true
-    }
-
-    fn reads(&self, _: &dyn Conditions) -> Reads {
-        Reads::nothing()
-    }
-
-    fn needs(&self, _: &dyn Conditions) -> Reads {
-        Reads::nothing()
-    }
-
-    fn makes(&self, _: &str) -> Makes {
-        Makes::Anything
     }
 }
 

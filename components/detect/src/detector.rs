@@ -27,8 +27,8 @@ pub struct Detector {
     measure: Measure,
 }
 
-/// What a detector knows of one key: at most about 8 bytes for each value of the baseline, twice that while an incident
-/// is open, and a kilobyte more (a snapshot: half of one).
+/// What a detector knows of one key: 8 to 16 bytes for each value of the baseline, twice that while an incident is open,
+/// 48 for each of the last points, and 200 more.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KeyState {
     baseline: Baseline,
@@ -130,13 +130,14 @@ impl Detector {
     /// Judges a key's next value by those before it, and then learns from it.
     ///
     /// Values are to come in the order of event time; one that comes out of order is taken as of the latest time seen.
+    /// `key` is asked only where there is something to tell, which is seldom.
     ///
     /// # Errors
     /// If the value can't be used. The state is as before then.
     pub fn observe(
         &self,
         state: &mut KeyState,
-        key: &Key,
+        key: impl Fn() -> Key + Copy,
         window: Interval,
         value: Option<f64>,
     ) -> Result<Observation, Unusable> {
@@ -162,7 +163,7 @@ impl Detector {
             half: self.half.judge(value, &before.unwrap_or(point.baseline)).exceeds,
             can_relearn: state.since_open.len() >= self.settings.rule.min_samples,
         };
-        let change = state.incident.step(&self.settings, &seen, |since| self.identity.incident(key, since));
+        let change = state.incident.step(&self.settings, &seen, |since| self.identity.incident(&key(), since));
         if verdict.exceeds.is_none() || !exclude_anomalies {
             state.baseline.push(value, samples);
         }
@@ -183,7 +184,7 @@ impl Detector {
 
     /// Lets event time pass: nothing will come from before `watermark`. Ends the incident of a key that has sent
     /// nothing for `relearn_after`, as of the moment when that had passed, however late it is called.
-    pub fn advance(&self, state: &mut KeyState, key: &Key, watermark: Micros) -> Option<Anomaly> {
+    pub fn advance(&self, state: &mut KeyState, key: impl Fn() -> Key, watermark: Micros) -> Option<Anomaly> {
         let silent_since = state.now?;
         let limit = self.settings.relearn_after?;
         if watermark.since(silent_since) < limit {
@@ -194,13 +195,13 @@ impl Detector {
     }
 
     /// Ends the key's incident, if one is open, because its state is about to be let go.
-    pub fn forget(&self, state: &mut KeyState, key: &Key) -> Option<Anomaly> {
+    pub fn forget(&self, state: &mut KeyState, key: impl Fn() -> Key) -> Option<Anomaly> {
         let change = state.incident.resolve(Reason::NoLongerWatched, state.now?)?;
         self.tell(state, key, change)
     }
 
     /// Makes the event of a change, and does to the baseline what the change asks for.
-    fn tell(&self, state: &mut KeyState, key: &Key, change: Change) -> Option<Anomaly> {
+    fn tell(&self, state: &mut KeyState, key: impl Fn() -> Key, change: Change) -> Option<Anomaly> {
         // There is one: an incident opens with a point, and the points go only when it ends.
         let point = *state.recent.back()?;
         let points = state.recent.iter().copied().collect();
@@ -222,7 +223,7 @@ impl Detector {
             window: point.window,
             detector: self.identity.component.clone(),
             r#type: Kind::of(&rule, open.side),
-            key: key.clone(),
+            key: key(),
             severity: open.severity,
             score,
             value: point.value,
@@ -255,6 +256,10 @@ impl Detector {
 fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, capacity: usize) {
     while queue.len() >= capacity.max(1) {
         queue.pop_front();
+    }
+    // Most keys of many are seen a few times only: room is made as it is needed, and never more than for all.
+    if queue.len() == queue.capacity() {
+        queue.reserve_exact(queue.len().clamp(1, (capacity - queue.len()).max(1)));
     }
     queue.push_back(item);
 }

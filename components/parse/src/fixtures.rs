@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use logd_sdk::meters::Meters;
-use logd_sdk::report::Report;
+use logd_sdk::report::{Problem, Report};
 use logd_sdk::transform::Transform;
 use logd_sdk::{
     Batch, Block, Body, Check, Clock, Columns, Component, ComponentId, Context, Outputs, Partition, Plan, Port, Row,
@@ -61,18 +61,30 @@ pub(crate) fn context(read: &[&str]) -> Context {
     }
 }
 
-/// Reads settings in TOML.
+/// Reads settings in TOML, and the files that they name.
 pub(crate) fn plan(component: &Component, settings: &str) -> Result<Plan, String> {
     let table = DeTable::parse(settings).expect("TOML");
-    (component.parse)(table).map_err(|error| error.message().to_owned())
+    let mut plan = (component.parse)(table).map_err(|error| error.message().to_owned())?;
+    for (_, file) in plan.files() {
+        if let Ok(text) = std::fs::read_to_string(file.path()) {
+            file.set_text(text);
+        }
+    }
+    Ok(plan)
 }
 
-/// What `check` finds: `key: message`, one for each problem.
+/// What `check` finds: `key: message`, one for each problem; with the place, if it is in another file.
 pub(crate) fn check(component: &Component, settings: &str) -> Vec<String> {
     let plan = plan(component, settings).expect("settings");
     let mut report = Report::default();
     plan.describe().check(&mut Check { report: &mut report, conditions: crate::conditions().as_ref() });
-    report.problems().iter().map(|problem| format!("{}: {}", problem.key, problem.message)).collect()
+    let place = |problem: &Problem| {
+        let (file, within) = (problem.file.as_ref()?.path().file_name()?, problem.within.clone()?);
+        Some(format!(", {} at {within:?}", file.display()))
+    };
+    let tell =
+        |problem: &Problem| format!("{}{}: {}", problem.key, place(problem).unwrap_or_default(), problem.message);
+    report.problems().iter().map(tell).collect()
 }
 
 /// Builds a transform whose settings have no fault.

@@ -24,6 +24,7 @@ use crate::context::Context;
 use crate::erased::{AnyKeyed, AnySink, AnySource, ErasedKeyed};
 use crate::keyed::Keyed;
 use crate::report::{KeyPath, Report};
+use crate::settings::TextFile;
 use crate::sink::{Delivery, Sink};
 use crate::source::Source;
 use crate::transform::Transform;
@@ -75,6 +76,12 @@ pub trait Settings: DeserializeOwned + JsonSchema + fmt::Debug + Send + Sync + '
     const SUMMARY: &'static str;
     /// Its settings in TOML as they would stand in a pipeline, without `type` and `inputs`.
     const EXAMPLE: &'static str;
+
+    /// The files beside the pipeline's whose text belongs to the settings, and the settings that name them. The loader
+    /// reads them before it calls `check`, and what is in them counts as part of the pipeline.
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        Vec::new()
+    }
 
     /// Says what is wrong with the settings that their types could not say. Pure: no clock, disk or network.
     fn check(&self, check: &mut Check<'_>) {
@@ -285,6 +292,18 @@ impl Plan {
 }
 
 impl Plan {
+    /// The files beside the pipeline's that it uses, to be given their text: while nobody else holds the plan, and else
+    /// none.
+    pub fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        let files = match self {
+            Self::Source(plan) => Arc::get_mut(plan).map(Describe::files),
+            Self::Transform(plan) => Arc::get_mut(plan).map(Describe::files),
+            Self::Keyed(plan) => Arc::get_mut(plan).map(Describe::files),
+            Self::Sink(plan) => Arc::get_mut(plan).map(Describe::files),
+        };
+        files.unwrap_or_default()
+    }
+
     /// The names of the outputs beside the main one. A sink has one, whatever its settings say: what it rejects.
     #[must_use]
     pub fn ports(&self) -> Vec<String> {
@@ -308,27 +327,56 @@ impl fmt::Debug for Plan {
     }
 }
 
-/// [`Settings`], whatever their type.
+/// [`Settings`], whatever their type. What the daemon adds to a graph stands in no file and has nothing but a name.
 pub trait Describe: fmt::Debug + Send + Sync {
     /// [`Settings::NAME`].
     fn name(&self) -> &'static str;
+
+    /// [`Settings::files`].
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        Vec::new()
+    }
+
     /// [`Settings::check`].
-    fn check(&self, check: &mut Check<'_>);
+    fn check(&self, check: &mut Check<'_>) {
+        let _ = check;
+    }
+
     /// [`Settings::ports`].
-    fn ports(&self) -> Vec<String>;
+    fn ports(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// [`Settings::has_main`].
-    fn has_main(&self) -> bool;
+    fn has_main(&self) -> bool {
+        true
+    }
+
     /// [`Settings::reads`].
-    fn reads(&self, conditions: &dyn Conditions) -> Reads;
+    fn reads(&self, conditions: &dyn Conditions) -> Reads {
+        let _ = conditions;
+        Reads::nothing()
+    }
+
     /// [`Settings::needs`].
-    fn needs(&self, conditions: &dyn Conditions) -> Reads;
+    fn needs(&self, conditions: &dyn Conditions) -> Reads {
+        self.reads(conditions)
+    }
+
     /// [`Settings::makes`].
-    fn makes(&self, port: &str) -> Makes;
+    fn makes(&self, port: &str) -> Makes {
+        let _ = port;
+        Makes::Anything
+    }
 }
 
 impl<S: Settings> Describe for S {
     fn name(&self) -> &'static str {
         S::NAME
+    }
+
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        Settings::files(self)
     }
 
     fn check(&self, check: &mut Check<'_>) {

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::settings::Fault;
+use crate::settings::{Fault, TextFile};
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +41,8 @@ pub struct Problem {
     pub key: KeyPath,
     /// The bytes of the setting's text (as it is after `${VAR}` was put in) that are wrong, if not the whole of it.
     pub within: Option<Range<usize>>,
+    /// The file that the setting names, if the mistake is in that file: then `within` is of its text.
+    pub file: Option<TextFile>,
     /// What is wrong, in one line, without a full stop.
     pub message: String,
     /// A few words to stand at the caret.
@@ -94,7 +96,7 @@ impl Report {
 
     fn add(&mut self, severity: Severity, key: KeyPath, message: String) -> &mut Problem {
         let place = self.problems.len();
-        self.problems.push(Problem { severity, key, within: None, message, label: None, help: None });
+        self.problems.push(Problem { severity, key, within: None, file: None, message, label: None, help: None });
         &mut self.problems[place]
     }
 }
@@ -115,6 +117,12 @@ impl Problem {
     /// Narrows the problem to these bytes of the setting's text, for programs and templates.
     pub fn within(&mut self, within: Range<usize>) -> &mut Self {
         self.within = Some(within);
+        self
+    }
+
+    /// Says that the mistake is in the file that the setting names.
+    pub fn in_file(&mut self, file: &TextFile) -> &mut Self {
+        self.file = Some(file.clone());
         self
     }
 }

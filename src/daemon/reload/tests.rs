@@ -22,7 +22,13 @@ fn free_address() -> String {
 
 fn compiled(folder: &Path) -> Compiled {
     let conditions = logd_parse::conditions();
-    compile(Job { paths: &[folder.to_owned()], environment: &|_| None, conditions: conditions.as_ref(), once: false })
+    compile(Job {
+        paths: &[folder.to_owned()],
+        environment: &|_| None,
+        conditions: conditions.as_ref(),
+        taken: &[],
+        once: false,
+    })
 }
 
 /// A fleet, and the folder of its files.

@@ -94,9 +94,10 @@ pub(crate) struct Open {
 }
 
 /// One key's incident, if there is one, and when the last one ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Incident {
-    open: Option<Open>,
+    /// In a box, for most keys have none.
+    open: Option<Box<Open>>,
     resolved: Option<Micros>,
 }
 
@@ -132,14 +133,13 @@ pub(crate) struct Change {
 impl Incident {
     /// The incident that is open.
     pub(crate) fn open(&self) -> Option<&Open> {
-        self.open.as_ref()
+        self.open.as_deref()
     }
 
     /// Takes in a point. `id` names an incident by its start.
     pub(crate) fn step(&mut self, settings: &Settings, seen: &Seen, id: impl FnOnce(Micros) -> u128) -> Option<Change> {
-        let Some(mut open) = self.open else { return self.begin(settings, seen, id) };
+        let Some(open) = &mut self.open else { return self.begin(settings, seen, id) };
         open.take_in(seen);
-        self.open = Some(open);
         let lasting = settings.relearn_after.is_some_and(|limit| seen.now.since(open.since) >= limit);
         if open.is_over(settings, seen.now) {
             self.resolve(Reason::BackToNormal, seen.now)
@@ -152,7 +152,7 @@ impl Incident {
 
     /// Ends the incident at `at`, if one is open.
     pub(crate) fn resolve(&mut self, reason: Reason, at: Micros) -> Option<Change> {
-        let mut incident = self.open.take()?;
+        let mut incident = *self.open.take()?;
         self.resolved = Some(at);
         incident.changes += 1;
         Some(Change { state: State::Resolved, reason: Some(reason), at, incident })
@@ -175,7 +175,7 @@ impl Incident {
             last_anomaly: seen.now,
             calm: 0,
         };
-        self.open = Some(incident);
+        self.open = Some(Box::new(incident));
         Some(Change { state: State::Open, reason: None, at: seen.now, incident })
     }
 
@@ -188,7 +188,7 @@ impl Incident {
         open.severity = open.severity.max(severity);
         open.told_score = open.peak.score;
         open.changes += 1;
-        Some(Change { state: State::Update, reason: None, at, incident: *open })
+        Some(Change { state: State::Update, reason: None, at, incident: **open })
     }
 }
 

@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use logd_sdk::{Batch, Block, Body, Columns, Field, Partition, Row, Slot, Time};
-use vrl::path::OwnedValuePath;
 use vrl::value::Value;
 use vrl::{owned_value_path, path};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::key;
 use super::keyed::{Scored, Told, Yield};
-use super::settings::SAMPLES;
+use super::settings;
 use crate::incident::{Anomaly, State};
 use crate::time::Micros;
 
@@ -22,14 +21,14 @@ use crate::time::Micros;
 /// stable: what was told of one key stays in its order.
 pub(super) fn anomalies(mut told: Vec<Told>, batch: &Batch, partition: &Arc<Partition>) -> Batch {
     told.sort_by(|one, other| {
-        let (Told { row, anomaly }, Told { row: other_row, anomaly: other }) = (one, other);
+        let (Told { row, anomaly, .. }, Told { row: other_row, anomaly: other, .. }) = (one, other);
         let order = (row, anomaly.timestamp).cmp(&(other_row, other.timestamp));
         order.then_with(|| anomaly.key.iter().cmp(other.key.iter()))
     });
-    let column = batch.columns().find(&OwnedValuePath::single_field(SAMPLES));
-    let event = |Told { row, anomaly }: &Told| {
+    let column = batch.columns().find(&settings::window_samples());
+    let event = |Told { row, anomaly, .. }: &Told| {
         let mut event = value(anomaly);
-        event.insert(path!(SAMPLES), Value::Array(samples(anomaly, batch, *row as usize, column)));
+        event.insert(path!("samples"), Value::Array(samples(anomaly, batch, *row as usize, column)));
         row_of(xxh3_64(anomaly.id.as_bytes()), time(anomaly.timestamp), Body::Value(Arc::new(event)))
     };
     derived(told.iter().map(event).collect(), partition)
@@ -53,8 +52,8 @@ fn value(anomaly: &Anomaly) -> Value {
     value
 }
 
-/// The events behind an anomaly: those that its window has kept, or the one event that it is of. The end of an incident
-/// is shown by none.
+/// The events behind an anomaly: those that its window has kept in the field that `column` names, or the one event that
+/// it is of. The end of an incident is shown by none.
 fn samples(anomaly: &Anomaly, batch: &Batch, row: usize, column: Option<usize>) -> Vec<Value> {
     if anomaly.state == State::Resolved || row >= batch.len() {
         return Vec::new();
@@ -62,8 +61,10 @@ fn samples(anomaly: &Anomaly, batch: &Batch, row: usize, column: Option<usize>) 
     if anomaly.window.start == anomaly.window.end {
         return vec![batch.value(row)];
     }
-    match column.map(|column| batch.field(row, column)) {
-        Some(Field::Value(Value::Array(samples))) => samples.clone(),
+    let Some(Field::Text(name)) = column.map(|column| batch.field(row, column)) else { return Vec::new() };
+    // Anomalies are rare: it costs nothing to look at the whole event, in which any field can be found.
+    match batch.value(row).remove(path!(name), false) {
+        Some(Value::Array(samples)) => samples,
         _ => Vec::new(),
     }
 }

@@ -40,7 +40,8 @@ pub(super) struct Series {
 #[derive(Debug)]
 pub(super) struct Gauges {
     series: Arc<Series>,
-    keys: HashMap<Arc<str>, Figures, RandomState>,
+    /// By the bytes that name a key.
+    keys: HashMap<Arc<[u8]>, Figures, RandomState>,
     /// The time of this step.
     now: Time,
     /// When it was last looked for idle keys.
@@ -71,7 +72,7 @@ impl Series {
     }
 
     fn figures(&self, label: &str, now: Time) -> Figures {
-        let gauge = |name| self.meters.gauge(name, &[("key", label)]);
+        let gauge = |name| self.meters.gauge(name, &[("detector", &self.detector), ("key", label)]);
         Figures {
             value: gauge("logd_detector_value"),
             baseline: gauge("logd_detector_baseline"),
@@ -100,27 +101,27 @@ impl Gauges {
         self.now = self.series.clock.now();
     }
 
-    /// Shows a key's last score.
-    pub(super) fn set(&mut self, label: &Arc<str>, score: &Score) {
+    /// Shows the last score of the key of this name, which `label` calls as people do.
+    pub(super) fn set(&mut self, name: &Arc<[u8]>, score: &Score, label: impl Fn() -> String) {
         let now = self.now;
-        if let Some(figures) = self.keys.get_mut(label) {
+        if let Some(figures) = self.keys.get_mut(name) {
             if now.since(figures.set) > FRESH {
-                *figures = self.series.figures(label, now);
+                *figures = self.series.figures(&label(), now);
             }
             return figures.set(score, now);
         }
         if self.series.admit() || (self.remove_idle() && self.series.admit()) {
-            let mut figures = self.series.figures(label, now);
+            let mut figures = self.series.figures(&label(), now);
             figures.set(score, now);
-            self.keys.insert(Arc::clone(label), figures);
+            self.keys.insert(Arc::clone(name), figures);
         } else {
             self.left_out += 1;
         }
     }
 
-    /// Counts an anomaly when it opens an incident or makes it worse.
-    pub(super) fn count(&self, anomaly: &Anomaly) {
-        if anomaly.state == State::Resolved {
+    /// Counts an anomaly of the key of this name when it opens an incident: what becomes of that is the same incident.
+    pub(super) fn count(&self, key: &[u8], anomaly: &Anomaly) {
+        if anomaly.state != State::Open {
             return;
         }
         let label = key::label(&anomaly.key);
@@ -129,14 +130,14 @@ impl Gauges {
             ("detector", self.series.detector.as_str()),
             ("type", kind.as_str()),
             ("severity", severity.as_str()),
-            ("key", if self.keys.contains_key(&label) { &label } else { OTHERS }),
+            ("key", if self.keys.contains_key(key) { &label } else { OTHERS }),
         ];
         self.series.meters.counter("logd_anomalies_total", &labels).increment(1);
     }
 
     /// Shows a key no longer.
-    pub(super) fn remove(&mut self, label: &str) {
-        if self.keys.remove(label).is_some() {
+    pub(super) fn remove(&mut self, name: &[u8]) {
+        if self.keys.remove(name).is_some() {
             self.series.shown.fetch_sub(1, Ordering::Relaxed);
         }
     }

@@ -3,8 +3,6 @@
 //! The bytes of a value are a 1, its length in 32 bits (little endian), and its text; a value that is not there is a 0.
 //! They stand in snapshots and decide the shard, so they must stay what they are.
 
-use std::sync::Arc;
-
 use logd_sdk::settings::FieldPath;
 use logd_sdk::{Batch, Field};
 use vrl::path::OwnedValuePath;
@@ -85,8 +83,8 @@ pub(super) fn values(mut bytes: &[u8]) -> impl Iterator<Item = Option<&str>> {
 }
 
 /// The key in one word, as a label of metrics: its values, with commas between them.
-pub(super) fn label(key: &Key) -> Arc<str> {
-    key.values().map(String::as_str).collect::<Vec<_>>().join(",").into()
+pub(super) fn label(key: &Key) -> String {
+    key.values().map(String::as_str).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -121,7 +119,7 @@ mod tests {
         let key = group_by.key(&written);
         let pairs: Vec<_> = key.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(pairs, [("http.status", "404"), ("service", "web")]);
-        assert_eq!(&*label(&key), "404,web");
+        assert_eq!(label(&key), "404,web");
         assert_eq!(values(&written).collect::<Vec<_>>(), [Some("404"), Some("web"), None]);
         assert_eq!(values(&written[..4]).count(), 0, "what is cut off is no value");
     }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::RandomState;
 use logd_sdk::keyed::{Floor, Keyed, Split, Step, shard_of};
-use logd_sdk::{Batch, Columns, Context, Field, Outputs, Port, Time};
+use logd_sdk::{Batch, Columns, ComponentId, Context, Field, Outputs, Port, Time};
 use vrl::path::OwnedValuePath;
 
 use super::events;
@@ -27,8 +28,12 @@ const SCORES: Port = Port(2);
 /// The transforms `zscore` and `spike`.
 pub(crate) struct Detecting {
     shared: Arc<Shared>,
+    /// Its name.
+    id: ComponentId,
     /// How many keys all shards together may keep.
     max_keys: usize,
+    /// Whether it has been said that there are more: it goes on for as long as there are, and is counted.
+    has_evicted: AtomicBool,
     /// What is judged.
     field: OwnedValuePath,
     /// Where an event that is a window's result says when that began and ended.
@@ -39,6 +44,9 @@ pub(crate) struct Detecting {
 
 /// How often something was wrong with a value, or lost, by the word for it in metrics.
 pub(super) type Errors = BTreeMap<&'static str, u64>;
+
+/// The word for keys that were forgotten, for there were too many.
+pub(super) const EVICTED: &str = "key_evicted";
 
 /// What one batch has for one shard.
 pub(crate) struct Part {
@@ -85,6 +93,8 @@ pub(crate) struct Yield {
 pub(super) struct Told {
     /// [`AFTER`] if it was none.
     pub(super) row: u32,
+    /// The bytes that name its key.
+    pub(super) name: Arc<[u8]>,
     pub(super) anomaly: Anomaly,
 }
 
@@ -117,7 +127,9 @@ impl Detecting {
                 series: Series::new(context.meters.clone(), context.clock.clone(), component, plan.max_series),
                 fingerprint: plan.fingerprint(),
             }),
+            id: context.id.clone(),
             max_keys: plan.max_keys,
+            has_evicted: AtomicBool::new(false),
             field: plan.field.path().clone(),
             window: [settings::window_start(), settings::window_end()],
             scores: plan.score_columns(),
@@ -179,11 +191,16 @@ impl Keyed for Detecting {
     }
 
     fn gather(&self, mut step: Step<'_, Yield>, out: &mut Outputs) {
-        let (mut told, mut open) = (Vec::new(), 0);
+        let (mut told, mut open, mut evicted) = (Vec::new(), 0, 0);
         for made in &mut step.yields {
             told.append(&mut made.told);
             open += made.open;
+            evicted += made.errors.get(EVICTED).copied().unwrap_or(0);
             made.errors.iter().for_each(|(kind, &count)| out.error(kind, count));
+        }
+        if evicted > 0 && !self.has_evicted.swap(true, Ordering::Relaxed) {
+            let (component, limit) = (&self.id, self.max_keys);
+            tracing::warn!(%component, limit, "There are more keys than `max_keys`; the oldest are forgotten and counted.");
         }
         self.shared.series.set_open(open);
         // Without a batch nobody has learned anything: not even at the end of the input.

@@ -33,14 +33,11 @@ pub(super) const ANOMALY: [&str; 18] = [
     "peak",
     "explanation",
     "evidence",
-    SAMPLES,
+    "samples",
 ];
 
 /// The fields of a score after its time and key.
 const FIGURES: [&str; 5] = ["value", "expected", "lower", "upper", "score"];
-
-/// The aggregate of a window that is shown as evidence.
-pub(super) const SAMPLES: &str = "samples";
 
 /// The settings of a detector, whichever it is.
 pub(super) struct Plan<'s> {
@@ -93,6 +90,11 @@ pub(super) fn window_end() -> OwnedValuePath {
     owned_value_path!("window", "end")
 }
 
+/// Where it says which of its fields has the events that it has kept, if one has.
+pub(super) fn window_samples() -> OwnedValuePath {
+    owned_value_path!("window", "samples")
+}
+
 impl Plan<'_> {
     /// Reports all that is wrong.
     pub(super) fn check(&self, report: &mut Report) {
@@ -124,9 +126,9 @@ impl Plan<'_> {
         Reads::Fields(fields.map(|field| field.path().clone()).collect())
     }
 
-    /// All fields that are read: of a window's result also when it was, and its samples.
+    /// All fields that are read: of a window's result also when it was, and where its samples are.
     pub(super) fn reads(&self) -> Reads {
-        let of_windows = vec![window_start(), window_end(), OwnedValuePath::single_field(SAMPLES)];
+        let of_windows = vec![window_start(), window_end(), window_samples()];
         self.needs().and(Reads::Fields(of_windows))
     }
 

@@ -12,9 +12,8 @@ use logd_sdk::{Time, snapshot};
 
 use super::gauges::{Gauges, Series};
 use super::key::{self, GroupBy};
-use super::keyed::{AFTER, Part, Point, Scored, Told, Yield};
+use super::keyed::{AFTER, EVICTED, Part, Point, Scored, Told, Yield};
 use crate::detector::{Detector, KeyState};
-use crate::incident::Key;
 use crate::time::Micros;
 
 /// The version of the snapshot's form: a fingerprint of what the baseline is of, and the core's state.
@@ -39,7 +38,8 @@ pub(super) struct Shared {
 /// The keys of one shard.
 pub(crate) struct Shard {
     shared: Arc<Shared>,
-    keys: HashMap<Arc<[u8]>, Watched, RandomState>,
+    /// In boxes: the table has room for up to twice as many keys as there are.
+    keys: HashMap<Arc<[u8]>, Box<Watched>, RandomState>,
     /// The keys with an open incident, which others may have to resolve.
     open: BTreeSet<Arc<[u8]>>,
     /// Keys that changed since they were saved.
@@ -48,23 +48,12 @@ pub(crate) struct Shard {
     gauges: Gauges,
 }
 
-/// What is kept of a key.
+/// What is kept of a key. How an anomaly and `/metrics` show it follows from its name.
+#[derive(Default)]
 struct Watched {
-    /// Whose it is, as an anomaly shows it.
-    key: Key,
-    /// What the key is called at `/metrics`.
-    label: Arc<str>,
     state: KeyState,
     /// Whether a snapshot has it, and must be told when it is gone.
     saved: bool,
-}
-
-impl Watched {
-    /// The key of this name, in this state.
-    fn new(shared: &Shared, name: &[u8], state: KeyState, saved: bool) -> Self {
-        let key = shared.group_by.key(name);
-        Self { label: key::label(&key), key, state, saved }
-    }
 }
 
 impl Shard {
@@ -83,17 +72,15 @@ impl Shard {
             let name = &names[key as usize];
             let watched = match self.keys.get_mut(name) {
                 Some(watched) => watched,
-                None => {
-                    let new = Watched::new(&self.shared, name, KeyState::default(), false);
-                    self.keys.entry(Arc::clone(name)).or_insert(new)
-                }
+                None => self.keys.entry(Arc::clone(name)).or_default(),
             };
-            let Watched { key: shown, state, .. } = watched;
+            let (state, shown) = (&mut watched.state, || self.shared.group_by.key(name));
             match self.shared.detector.observe(state, shown, window, Some(value)) {
                 Ok(observation) => {
                     if !observation.anomalies.is_empty() {
                         note_open(&mut self.open, name, state);
-                        made.told.extend(observation.anomalies.into_iter().map(|anomaly| Told { row, anomaly }));
+                        let told = |anomaly| Told { row, name: Arc::clone(name), anomaly };
+                        made.told.extend(observation.anomalies.into_iter().map(told));
                     }
                     made.scored.push(Scored { row, key, at: window.end, score: observation.score });
                     last[key as usize] = Some(observation.score);
@@ -104,8 +91,8 @@ impl Shard {
         // Once a step and key: nobody looks more often.
         for (name, score) in names.iter().zip(&last) {
             self.changed.insert(Arc::clone(name));
-            if let (Some(watched), Some(score)) = (self.keys.get(name), score) {
-                self.gauges.set(&watched.label, score);
+            if let Some(score) = score {
+                self.gauges.set(name, score, || key::label(&self.shared.group_by.key(name)));
             }
         }
     }
@@ -114,11 +101,11 @@ impl Shard {
     fn advance(&mut self, until: Micros, made: &mut Yield) {
         let Self { shared, keys, open, changed, .. } = self;
         open.retain(|name| {
-            let Some(Watched { key, state, .. }) = keys.get_mut(name) else { return false };
-            let resolved = shared.detector.advance(state, key, until);
+            let Some(Watched { state, .. }) = keys.get_mut(name).map(Box::as_mut) else { return false };
+            let resolved = shared.detector.advance(state, || shared.group_by.key(name), until);
             if let Some(anomaly) = resolved {
                 changed.insert(Arc::clone(name));
-                made.told.push(Told { row: AFTER, anomaly });
+                made.told.push(Told { row: AFTER, name: Arc::clone(name), anomaly });
             }
             state.is_open()
         });
@@ -135,18 +122,19 @@ impl Shard {
             self.keys.iter().map(|(name, watched)| (watched.state.last_seen(), Arc::clone(name))).collect();
         oldest.select_nth_unstable(excess - 1);
         for (_, name) in oldest.into_iter().take(excess) {
-            let Some(Watched { key, label, mut state, saved }) = self.keys.remove(&name) else { continue };
-            let resolved = self.shared.detector.forget(&mut state, &key);
-            made.told.extend(resolved.map(|anomaly| Told { row: AFTER, anomaly }));
+            let Some(mut watched) = self.keys.remove(&name) else { continue };
+            let Watched { state, saved } = watched.as_mut();
+            let resolved = self.shared.detector.forget(state, || self.shared.group_by.key(&name));
+            made.told.extend(resolved.map(|anomaly| Told { row: AFTER, name: Arc::clone(&name), anomaly }));
             self.open.remove(&name);
-            self.gauges.remove(&label);
-            if saved {
+            self.gauges.remove(&name);
+            if *saved {
                 self.changed.insert(name);
             } else {
                 self.changed.remove(&name);
             }
         }
-        made.errors.insert("key_evicted", excess as u64);
+        made.errors.insert(EVICTED, excess as u64);
     }
 }
 
@@ -172,7 +160,7 @@ impl keyed::Shard for Shard {
             if let Some(until) = until {
                 self.advance(until, &mut made);
             }
-            made.told.iter().for_each(|told| self.gauges.count(&told.anomaly));
+            made.told.iter().for_each(|told| self.gauges.count(&told.name, &told.anomaly));
             self.evict(capacity, &mut made);
             self.gauges.end();
             made.keys = keys;
@@ -202,7 +190,7 @@ impl keyed::Shard for Shard {
             return Ok(());
         }
         note_open(&mut self.open, &name, &state);
-        self.keys.insert(Arc::clone(&name), Watched::new(&self.shared, &name, state, true));
+        self.keys.insert(name, Box::new(Watched { state, saved: true }));
         Ok(())
     }
 }

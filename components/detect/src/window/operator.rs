@@ -1,11 +1,11 @@
 //! The window as a keyed transform: splits batches into parts for the shards, and gathers what they emit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use bytes::Bytes;
 use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
-use logd_sdk::{Batch, Block, Body, Columns, Context, Outputs, Partition, Port, Row, Slot, Time};
+use logd_sdk::{Batch, Block, Body, Columns, ComponentId, Context, Outputs, Partition, Port, Row, Slot, Time};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::aggregate::{Rows, State};
@@ -29,6 +29,10 @@ pub struct Window {
     columns: Arc<Columns>,
     /// The watermark that was told downstream, in microseconds.
     told: AtomicI64,
+    /// Its name.
+    id: ComponentId,
+    /// Whether it has been said that there are too many keys: it goes on for as long as there are, and is counted.
+    has_evicted: AtomicBool,
 }
 
 /// What one batch has for one shard.
@@ -52,7 +56,7 @@ pub(super) struct Folded {
     /// The latest time of the events.
     pub(super) newest: Time,
     /// What is kept of them, for each aggregate.
-    pub(super) states: Vec<State>,
+    pub(super) states: Box<[State]>,
 }
 
 /// What one shard has made in one step.
@@ -80,6 +84,8 @@ impl Window {
             clock: context.clock.clone(),
             columns: Columns::new(Recipe::fields(settings)),
             told: AtomicI64::new(UNTOLD),
+            id: context.id.clone(),
+            has_evicted: AtomicBool::new(false),
         })
     }
 
@@ -89,7 +95,10 @@ impl Window {
         block.greatest = watermark;
         let mut rows = Vec::with_capacity(closed.len());
         let mut slots = Vec::with_capacity(closed.len() * self.columns.len());
-        let mut text = String::new();
+        // The name stands in the text once, and all results point there. No setting has four gigabytes.
+        let mut text = self.recipe.samples.clone().unwrap_or_default();
+        let samples = Slot::Text { start: 0, end: u32::try_from(text.len()).unwrap_or(0) };
+        let samples = self.recipe.samples.as_ref().map(|_| samples);
         for Closed { end, key, results } in closed {
             let start = self.recipe.panes.window_start(*end);
             let mut hash = Xxh3::new();
@@ -103,6 +112,7 @@ impl Window {
             let (mut key, mut results) = (&key[..], &results[..]);
             slots.extend(self.recipe.group_by.iter().map(|_| tuple::read(&mut key, &mut text)));
             slots.extend([Slot::Time(start), Slot::Time(*end)]);
+            slots.extend(samples.clone());
             slots.extend(self.recipe.aggregates.iter().map(|_| tuple::read(&mut results, &mut text)));
         }
         let mut batch = Batch::new(block, rows);
@@ -167,6 +177,10 @@ impl Keyed for Window {
 
     fn gather(&self, step: Step<'_, Yield>, out: &mut Outputs) {
         let mut closed = Vec::new();
+        if step.yields.iter().any(|shard| shard.evicted > 0) && !self.has_evicted.swap(true, Ordering::Relaxed) {
+            let (component, limit) = (&self.id, self.recipe.max_keys);
+            tracing::warn!(%component, limit, "There are more keys than `max_keys`; the oldest are given up and counted.");
+        }
         for shard in step.yields {
             out.error("key_evicted", shard.evicted);
             out.error("condition_failed", shard.failures);

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::aggregate::Aggregate;
 use super::check::WINDOW;
 use super::panes::Panes;
-use super::settings::WindowSettings;
+use super::settings::{Function, WindowSettings};
 
 /// How many events `samples` keeps where nothing is said.
 const SAMPLES: usize = 3;
@@ -25,6 +25,8 @@ pub(super) struct Recipe {
     pub(super) group_by: Vec<OwnedValuePath>,
     /// What is reckoned, in the order of the settings.
     pub(super) aggregates: Vec<Aggregate>,
+    /// The name of the first aggregate that keeps events: whoever looks for evidence in a result finds it by this.
+    pub(super) samples: Option<String>,
     /// What is read of the events.
     pub(super) reads: Arc<Columns>,
     /// How many keys may have open windows.
@@ -62,6 +64,7 @@ impl Recipe {
             panes: Panes { size, slide },
             group_by,
             aggregates,
+            samples: samples(settings).map(str::to_owned),
             reads: Columns::new(reads),
             max_keys: settings.max_keys,
             fingerprint: fingerprint(settings),
@@ -72,14 +75,20 @@ impl Recipe {
     pub(super) fn fields(settings: &WindowSettings) -> Vec<OwnedValuePath> {
         let groups = settings.group_by.iter().map(|field| field.path().clone());
         let window = [owned_value_path!(WINDOW, "start"), owned_value_path!(WINDOW, "end")];
+        let samples = samples(settings).map(|_| owned_value_path!(WINDOW, "samples"));
         let aggregates = settings.aggregates.keys().map(|name| OwnedValuePath::single_field(name.as_str()));
-        groups.chain(window).chain(aggregates).collect()
+        groups.chain(window).chain(samples).chain(aggregates).collect()
     }
 
     /// Where the fields of `group_by` stand in the batch.
     pub(super) fn group_columns(&self, batch: &Batch) -> Vec<Option<usize>> {
         self.group_by.iter().map(|field| batch.columns().find(field)).collect()
     }
+}
+
+fn samples(settings: &WindowSettings) -> Option<&str> {
+    let keeps = |aggregate: &super::settings::Aggregate| aggregate.function == Function::Samples;
+    settings.aggregates.iter().find(|(_, aggregate)| keeps(aggregate)).map(|(name, _)| name.as_str())
 }
 
 fn compile(conditions: &dyn Conditions, source: &str) -> anyhow::Result<Arc<dyn logd_sdk::condition::Condition>> {

@@ -19,8 +19,8 @@ pub(super) const ALLOWED_LATENESS: Duration = Duration::from_secs(5);
 ///
 /// Windows are aligned to the epoch: with a `size` of 5 minutes they begin at 10:00, 10:05 and so on. Each window's
 /// result is one event for each group, with the fields of `group_by`, `window.start`, `window.end` (the first moment
-/// after it), and one field for each aggregate. It is emitted once, when no event can come for it any more that is
-/// not late. Late events, and events too far ahead to be believed, leave by the output `late`.
+/// after it), and one field for each aggregate; where an aggregate keeps `samples`, `window.samples` is the name of the
+/// first that does. It is emitted once, when no event can come for it any more that is not late. Late events, and events too far ahead to be believed, leave by the output `late`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WindowSettings {
@@ -47,10 +47,11 @@ pub struct WindowSettings {
     /// How far ahead an event's time may be, of the clock or of its partition. What is further ahead counts as late.
     #[serde(default = "max_ahead")]
     pub max_ahead: Duration,
-    /// How many groups may have open windows at once. Each takes some 500 bytes for each of its windows with a handful
-    /// of aggregates, and more with `distinct` (up to 8 KiB), `samples` (the events) and `quantile` (2 KiB or more from
-    /// 32 numbers on). Beyond the limit, the groups whose last event is the oldest are given up with their open
-    /// windows, a sixteenth of them at once, and counted as errors `key_evicted`.
+    /// How many groups may have open windows at once. Each takes about 260 bytes for each of its windows with a count,
+    /// and 450 with a count, a rate, a mean and a maximum; more with `distinct` (up to 8 KiB), `samples` (the events) and
+    /// `quantile` (100 bytes, and 2 KiB or more from 32 numbers on). Beyond the limit, the groups whose last event is
+    /// the oldest are given up with their open windows, a sixteenth of them at once, and counted as errors
+    /// `key_evicted`; that it has begun is logged once.
     #[serde(default = "max_keys")]
     pub max_keys: usize,
 }
@@ -101,7 +102,8 @@ pub enum Function {
     First,
     /// The field of the latest event that has it; of several at one time the greatest id decides.
     Last,
-    /// The first `n` events by time, then id, as evidence: an array.
+    /// The first `n` events by time, then id, as evidence: an array. Detectors show it in the anomalies that they find
+    /// in the window.
     Samples,
 }
 

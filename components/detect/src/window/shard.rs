@@ -47,7 +47,7 @@ struct Key {
 struct Cell {
     /// Their windows, of those that are still open.
     span: Span,
-    states: Vec<State>,
+    states: Box<[State]>,
 }
 
 /// A window that has closed.
@@ -78,7 +78,13 @@ impl Shard {
         }
         match entry.cells.iter_mut().find(|cell| cell.span == span) {
             Some(cell) => self.recipe.merge(&mut cell.states, states),
-            None => entry.cells.push(Cell { span, states }),
+            None => {
+                // Most keys have one window at a time, and of the first a vector would make four.
+                if entry.cells.is_empty() {
+                    entry.cells.reserve_exact(1);
+                }
+                entry.cells.push(Cell { span, states });
+            }
         }
         self.changed.insert(key);
     }
@@ -135,8 +141,8 @@ impl Key {
     }
 
     /// What it has of the window that ends at `end`, the next one. Cells that belong to no later window go.
-    fn take(&mut self, end: Time, recipe: &Recipe) -> Vec<State> {
-        let mut whole: Option<Vec<State>> = None;
+    fn take(&mut self, end: Time, recipe: &Recipe) -> Box<[State]> {
+        let mut whole: Option<Box<[State]>> = None;
         self.cells.retain_mut(|cell| {
             if cell.span.first > end {
                 return true;
@@ -155,7 +161,7 @@ impl Key {
 }
 
 impl Recipe {
-    fn merge(&self, into: &mut [State], from: Vec<State>) {
+    fn merge(&self, into: &mut [State], from: Box<[State]>) {
         for ((aggregate, into), from) in self.aggregates.iter().zip(into).zip(from) {
             aggregate.merge(into, from);
         }

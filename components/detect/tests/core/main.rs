@@ -45,7 +45,7 @@ impl Run {
     fn see(&mut self, value: f64) -> Option<Observation> {
         let window = self.window();
         self.second += 1;
-        let observation = self.detector.observe(&mut self.state, &self.key, window, Some(value)).ok()?;
+        let observation = self.detector.observe(&mut self.state, || self.key.clone(), window, Some(value)).ok()?;
         self.anomalies.extend(observation.anomalies.iter().cloned());
         Some(observation)
     }

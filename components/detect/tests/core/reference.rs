@@ -70,7 +70,7 @@ fn verdicts_are_numpys() {
             let place = format!("{}, value {index}", case.name);
             let summary = run.state.baseline().summary();
             let window = run.window();
-            let observed = run.detector.observe(&mut run.state, &run.key, window, number(value));
+            let observed = run.detector.observe(&mut run.state, || run.key.clone(), window, number(value));
             let Some((mean, std, score, anomaly)) = *verdict else {
                 assert!(observed.is_err() || summary.n < settings.rule.min_samples, "{place}");
                 continue;
@@ -122,7 +122,7 @@ fn what_cannot_be_used_is_told_and_changes_nothing() {
         (Some(1e151), Unusable::Infinite),
     ];
     for (value, reason) in cases {
-        assert_eq!(run.detector.observe(&mut run.state, &run.key, window, value), Err(reason));
+        assert_eq!(run.detector.observe(&mut run.state, || run.key.clone(), window, value), Err(reason));
         assert_eq!(run.state, before);
     }
     assert!(run.see(f64::MAX).is_none() && run.see(300.0).is_some());

@@ -193,6 +193,7 @@ fn a_key_that_falls_silent_is_resolved_as_of_its_time() {
     let mut forgotten = run.state.clone();
     let limit = second(101 + 7200);
     let Run { detector, key, state, .. } = &mut run;
+    let key = || key.clone();
     assert!(detector.advance(state, key, second(7200)).is_none());
     let resolved = detector.advance(state, key, second(100_000)).unwrap();
     assert_eq!((resolved.reason, resolved.timestamp), (Some(Reason::NoData), limit));
@@ -210,7 +211,7 @@ fn the_watermark_need_not_come_before_the_next_value() {
         run.see_all(calm(100)).see(900.0);
         run.second = 9000;
     }
-    let told = early.detector.advance(&mut early.state, &early.key, second(8000));
+    let told = early.detector.advance(&mut early.state, || early.key.clone(), second(8000));
     early.anomalies.extend(told);
     for run in [&mut early, &mut late] {
         run.see_all([950.0; 3]);

@@ -1,18 +1,17 @@
 //! The settings of `remap`.
 
-use std::path::PathBuf;
-
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use logd_sdk::component::TransformSettings;
 use logd_sdk::condition::{Conditions, Reads};
-use logd_sdk::report::Severity;
+use logd_sdk::report::{KeyPath, Problem, Report, Severity};
+use logd_sdk::settings::{Fault, TextFile};
 use logd_sdk::{Check, Context, Settings};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Fate, Remap};
 use crate::program::{BATCH, Program, Purpose};
-use crate::settings::timezone;
+use crate::settings::{list, timezone};
 
 /// Changes events by a program in VRL (vrl.dev).
 ///
@@ -27,8 +26,9 @@ use crate::settings::timezone;
 pub(crate) struct RemapSettings {
     /// The program.
     source: Option<String>,
-    /// A file that holds the program, in place of `source`.
-    file: Option<PathBuf>,
+    /// A file that holds the program, in place of `source`: a path, relative to the folder in which logd is started.
+    /// An edit of it is taken over as one of the pipeline is.
+    file: Option<TextFile>,
     /// Whether an event at which the program fails is dropped; else it goes on unchanged.
     #[serde(default)]
     drop_on_error: bool,
@@ -46,6 +46,21 @@ fn yes() -> bool {
     true
 }
 
+impl RemapSettings {
+    /// The program's text, from where it is.
+    fn program(&self) -> Option<&str> {
+        self.source.as_deref().or_else(|| self.file.as_ref()?.text())
+    }
+
+    /// Reports a fault of the program, where it is written.
+    fn tell<'r>(&self, report: &'r mut Report, fault: Fault) -> &'r mut Problem {
+        match (&self.source, &self.file) {
+            (None, Some(file)) => report.fault("file", fault).in_file(file),
+            _ => report.fault("source", fault),
+        }
+    }
+}
+
 impl Settings for RemapSettings {
     const NAME: &'static str = "remap";
     const SUMMARY: &'static str = "Changes events by a program in VRL";
@@ -57,6 +72,10 @@ impl Settings for RemapSettings {
         drop_on_error = true
         reroute_dropped = true
     "#;
+
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        self.file.iter_mut().map(|file| ("file".into(), file)).collect()
+    }
 
     fn check(&self, check: &mut Check<'_>) {
         if self.source.is_none() && self.file.is_none() {
@@ -70,16 +89,16 @@ impl Settings for RemapSettings {
         if let Err(fault) = zone {
             check.report.fault("timezone", fault);
         }
-        let Some(source) = &self.source else { return };
+        let Some(source) = self.program() else { return };
         match Program::compile(source, Purpose::Change, tz) {
             Ok(program) => {
                 for warning in program.warnings {
-                    check.report.fault("source", warning).severity = Severity::Warning;
+                    self.tell(check.report, warning).severity = Severity::Warning;
                 }
             }
             Err(faults) => {
                 for fault in faults {
-                    check.report.fault("source", fault);
+                    self.tell(check.report, fault);
                 }
             }
         }
@@ -98,26 +117,9 @@ impl TransformSettings for RemapSettings {
     type Transform = Remap;
 
     fn build(&self, context: &Context) -> anyhow::Result<Remap> {
-        let (source, name) = match (&self.source, &self.file) {
-            (Some(source), _) => (source.clone(), "source".to_owned()),
-            (None, Some(file)) => {
-                let name = file.display().to_string();
-                (std::fs::read_to_string(file).with_context(|| format!("the program {name} can't be read"))?, name)
-            }
-            (None, None) => bail!("there is no program"),
-        };
+        let Some(source) = self.program() else { bail!("there is no program") };
         let Ok(zone) = timezone(self.timezone.as_deref()) else { bail!("there is no such time zone") };
-        let program = Program::compile(&source, Purpose::Change, zone).map_err(|faults| {
-            // A file is not the pipeline's own: its lines are shown here.
-            let line = |fault: &logd_sdk::settings::Fault| {
-                let start = fault.within.as_ref().map_or(0, |within| within.start);
-                let before = source.get(..start).unwrap_or_default();
-                let (line, column) =
-                    (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
-                format!("{name}:{line}:{column}: {}", fault.message)
-            };
-            anyhow::anyhow!(faults.iter().map(line).collect::<Vec<_>>().join("\n"))
-        })?;
+        let program = Program::compile(source, Purpose::Change, zone).map_err(|faults| anyhow!(list(&faults)))?;
         let dropped = |drop, unless_rerouted| match (drop, self.reroute_dropped) {
             (false, _) => Fate::Keep,
             (true, true) => Fate::Bury,

@@ -35,13 +35,13 @@ fn a_program_in_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("p.vrl");
     let settings = format!("file = '{}'", file.display());
-    let building = |context: &logd_sdk::Context| match plan(&COMPONENT, &settings).expect("settings") {
-        Plan::Transform(plan) => plan.build(context).map(drop).map_err(|error| format!("{error:#}")),
-        _ => unreachable!(),
-    };
-    assert!(building(&context(&[])).expect_err("no file").contains("can't be read"));
+    assert_eq!(check(&COMPONENT, &settings), Vec::<String>::new(), "that it can't be read is for the loader to say");
+    let Plan::Transform(unread) = plan(&COMPONENT, &settings).expect("settings") else { unreachable!() };
+    assert!(unread.build(&context(&[])).is_err());
     std::fs::write(&file, ".a = 1\n.b = nope()\n").expect("written");
-    assert_eq!(building(&context(&[])), Err(format!("{}:2:6: call to undefined function", file.display())));
+    assert_eq!(check(&COMPONENT, &settings), ["file, p.vrl at 12..16: call to undefined function"]);
+    std::fs::write(&file, "5\n.a = 1").expect("written");
+    assert_eq!(check(&COMPONENT, &settings), ["file, p.vrl at 0..1: unused literal `5`"]);
     std::fs::write(&file, ".a = 1").expect("written");
     assert_eq!(sent(&remap(&settings, &["{}"]), Port::MAIN), [r#"{"a":1}"#]);
 }

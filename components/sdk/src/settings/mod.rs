@@ -17,6 +17,7 @@ mod quantity;
 mod secret;
 mod template;
 mod text;
+mod text_file;
 mod tls;
 
 pub use address::Address;
@@ -28,4 +29,5 @@ pub use fault::Fault;
 pub use path::{EventPath, FieldPath};
 pub use secret::Secret;
 pub use template::{NameTemplate, Template};
+pub use text_file::TextFile;
 pub use tls::ClientTls;

@@ -36,16 +36,20 @@ fn the_figures_of_a_key_and_its_incidents() {
         let open = meters(snapshotter);
         let score = driver.scores.last().unwrap();
         for (meter, figure) in [("value", "value"), ("baseline", "expected"), ("upper", "upper"), ("score", "score")] {
-            let name = format!("logd_detector_{meter}{{key=web}}");
+            let name = format!("logd_detector_{meter}{{detector=latency,key=web}}");
             assert_eq!(open.get(&name).copied(), score[figure].as_f64(), "{name}");
         }
         assert_eq!(open["logd_incidents_open{}"], 1.0);
         let counted = "logd_anomalies_total{detector=latency,type=high_latency,severity=critical,key=web}";
         assert_eq!(open[counted], 1.0);
 
-        driver.feed(batch(&windows(101, "web", calm(60))));
+        driver.feed(batch(&windows(101, "web", [9000.0])));
+        assert_eq!(driver.told().len(), 2, "it gets worse");
+        assert_eq!(meters(snapshotter).get(counted).copied().unwrap_or(0.0), 0.0, "and is the same incident");
+
+        driver.feed(batch(&windows(102, "web", calm(60))));
         let resolved = meters(snapshotter);
-        assert_eq!(driver.told().len(), 2);
+        assert_eq!(driver.told().last().map(|(_, told)| told.contains("resolved")), Some(true));
         assert_eq!(resolved["logd_incidents_open{}"], 0.0);
         assert_eq!(resolved.get(counted).copied().unwrap_or(0.0), 0.0, "an end is no anomaly");
         assert!(!resolved.keys().any(|name| name.contains("overflow")));
@@ -56,7 +60,7 @@ fn the_figures_of_a_key_and_its_incidents() {
 fn what_is_not_known_yet_is_nan() {
     recorded(|snapshotter| {
         Driver::new("zscore", &zscore(""), 1).feed(batch(&windows(0, "web", calm(3))));
-        assert!(meters(snapshotter)["logd_detector_upper{key=web}"].is_nan());
+        assert!(meters(snapshotter)["logd_detector_upper{detector=latency,key=web}"].is_nan());
     });
 }
 
@@ -73,7 +77,7 @@ fn at_most_max_series_keys_are_shown() {
         assert_eq!((shown, all["logd_detector_series_overflow_total{}"]), (2, 4.0));
         driver.restart(2);
         driver.feed(batch(&[window(2, "e", 1.0)]));
-        assert!(meters(snapshotter).contains_key("logd_detector_value{key=e}"), "there is room again");
+        assert!(meters(snapshotter).contains_key("logd_detector_value{detector=latency,key=e}"), "there is room again");
     });
 }
 
@@ -94,9 +98,9 @@ fn a_key_that_has_fallen_silent_makes_room() {
         driver.feed(batch(&[window(0, "a", 1.0)]));
         driver.clock.set(Time::EPOCH.after(Duration::from_secs(290)));
         driver.feed(batch(&[window(1, "b", 1.0)]));
-        assert!(!meters(snapshotter).contains_key("logd_detector_value{key=b}"));
+        assert!(!meters(snapshotter).contains_key("logd_detector_value{detector=latency,key=b}"));
         driver.clock.set(Time::EPOCH.after(Duration::from_secs(301)));
         driver.feed(batch(&[window(2, "b", 1.0)]));
-        assert!(meters(snapshotter).contains_key("logd_detector_value{key=b}"));
+        assert!(meters(snapshotter).contains_key("logd_detector_value{detector=latency,key=b}"));
     });
 }

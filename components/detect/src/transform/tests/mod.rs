@@ -216,15 +216,18 @@ fn windows(start: i64, service: &'static str, values: impl IntoIterator<Item = f
 
 /// Results of windows as the `window` transform makes them, with two samples each.
 fn batch(windows: &[Window]) -> Batch {
-    let columns = Columns::new(paths(&["service", "window.start", "window.end", "value", "samples"]));
-    let (mut rows, mut slots, mut text) = (Vec::new(), Vec::new(), String::new());
+    let columns =
+        Columns::new(paths(&["service", "window.start", "window.end", "window.samples", "value", "odd_ones"]));
+    let (mut rows, mut slots, mut text) = (Vec::new(), Vec::new(), "odd_ones".to_owned());
+    let kept = Slot::Text { start: 0, end: 8 };
     for Window { start, service, value } in windows {
         let from = u32::try_from(text.len()).unwrap();
         text += service;
         let name = Slot::Text { start: from, end: u32::try_from(text.len()).unwrap() };
         let samples = serde_json::json!([{ "service": service, "second": start }, { "service": service }]);
         let samples = Slot::Value(Arc::new(samples.into()));
-        slots.extend([name, Slot::Time(second(*start)), Slot::Time(second(start + 1)), value.clone(), samples]);
+        let (start_time, end_time) = (Slot::Time(second(*start)), Slot::Time(second(start + 1)));
+        slots.extend([name, start_time, end_time, kept.clone(), value.clone(), samples]);
         let position = *start as u64 * 1000 + service.bytes().map(u64::from).sum::<u64>();
         let time = Time::from_micros(second(start + 1).as_micros() - 1);
         rows.push(Row { block: 0, start: 0, end: 0, position, time, seen: time, body: Body::Columns });

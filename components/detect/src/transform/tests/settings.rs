@@ -94,7 +94,7 @@ fn says_what_it_reads_and_makes() {
     let plan = plan.describe();
     let fields = |texts: &[&str]| Reads::Fields(paths(texts));
     assert_eq!(plan.needs(&NoConditions), fields(&["a.b", "http.status"]));
-    let reads = ["a.b", "http.status", "window.start", "window.end", "samples"];
+    let reads = ["a.b", "http.status", "window.start", "window.end", "window.samples"];
     assert_eq!(plan.reads(&NoConditions), fields(&reads));
     assert_eq!(plan.ports(), ["anomalies", "scores"]);
     assert_eq!(plan.makes(""), Makes::Same);

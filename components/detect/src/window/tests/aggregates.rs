@@ -106,3 +106,14 @@ fn samples_are_the_first_events() {
     assert_eq!(aggregate("fn = 'samples', where = 'l == E', n = 5", &all), r#"[{"l":"E","v":[{"x":2}]},{"l":"E"}]"#);
     assert_eq!(aggregate("fn = 'samples', where = 'l == X'", &all), "[]");
 }
+
+#[test]
+fn a_result_says_which_of_its_fields_has_samples() {
+    let keeping = "size = '10s'\naggregates.n = { fn = 'count' }\naggregates.odd = { fn = 'samples', n = 1 }\n\
+        aggregates.more = { fn = 'samples' }";
+    let driver = run(keeping, &events(&[(1, r#""v":1"#)]));
+    assert_eq!(driver.field(0, "window.samples"), "odd");
+    assert_eq!(driver.field(0, "odd").to_string(), r#"[{"v":1}]"#);
+    let driver = run("size = '10s'\naggregates.n = { fn = 'count' }", &events(&[(1, r#""v":1"#)]));
+    assert_eq!(driver.field(0, "window.samples"), serde_json::Value::Null);
+}

@@ -166,6 +166,7 @@ pub(crate) static METRICS: &[Metric] = &[
         "Whether the last reload took all files: 1, or 0 if an old version of one runs on.",
     ),
     gauge("logd_detector_baseline", Unit::Count, KEYED, "What a detector expects of a key."),
+    gauge("logd_detector_lower", Unit::Count, KEYED, "The value of a key below which a detector finds an anomaly."),
     gauge("logd_detector_score", Unit::Count, KEYED, "How far from its baseline the last value of a key is."),
     gauge("logd_detector_upper", Unit::Count, KEYED, "The value of a key above which a detector finds an anomaly."),
     gauge("logd_detector_value", Unit::Count, KEYED, "The last value of a key that a detector has judged."),

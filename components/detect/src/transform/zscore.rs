@@ -66,8 +66,8 @@ pub(crate) struct ZscoreSettings {
     /// whose last value is the oldest are forgotten, and counted as errors `key_evicted`.
     #[serde(default = "settings::max_keys")]
     max_keys: usize,
-    /// How many keys are shown at `/metrics`, each in `logd_detector_value`, `_baseline`, `_upper` and `_score`.
-    /// Updates of others are counted in `logd_detector_series_overflow_total`.
+    /// How many keys are shown at `/metrics`, each in `logd_detector_value`, `_baseline`, `_lower`, `_upper` and
+    /// `_score`. Updates of others are counted in `logd_detector_series_overflow_total`.
     #[serde(default = "settings::max_series")]
     max_series: usize,
 }

@@ -55,7 +55,7 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
         // Without anybody to read them, metrics are not kept.
         let listener = admin::bind(settings.telemetry.address.socket())?;
         let metrics = Metrics::install()?;
-        tokio::spawn(upkeep(metrics.clone(), throttle.clone()));
+        tokio::spawn(upkeep(metrics.clone(), throttle.clone(), data_dir.path().to_owned()));
         tokio::spawn(admin::serve(listener, metrics, parts.clone(), std::future::pending()));
     }
     let environment = environment(&settings, &data_dir, once)?;

@@ -8,6 +8,7 @@ mod support;
 mod contract;
 mod crash;
 mod demo;
+mod deploy;
 mod examples;
 mod once;
 mod reload;

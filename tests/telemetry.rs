@@ -1,10 +1,10 @@
 //! What the daemon tells of itself over HTTP, judged by Prometheus' own tool.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use crate::support::{Place, Running};
+use crate::support::{Place, Running, free_address};
 
 const PIPELINE: &str = r#"
 [sources.logs]
@@ -65,8 +65,7 @@ fn values(metrics: &str, name: &str) -> Vec<f64> {
 fn metrics_are_valid_and_every_event_is_accounted_for() {
     let place = Place::new();
     place.write("pipelines/p.toml", PIPELINE);
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    let address = free.to_string();
+    let address = free_address();
     let mut logd = Running::start(place.logd().args(["run", "--telemetry-address", &address]));
     logd.wait_for("metrics of the backfill", |_| {
         values(&get(&address, "/metrics"), "logd_component_received_events_total")

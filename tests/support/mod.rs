@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -44,6 +45,12 @@ impl Place {
         command.env_remove("LOGD_CONFIG").env_remove("LOGD_DATA_DIR").env_remove("LOGD_LOG");
         command
     }
+}
+
+/// An address of this machine whose port was free just now.
+pub(crate) fn free_address() -> String {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    free.expect("a free port").to_string()
 }
 
 /// What a command has said and how it has ended.

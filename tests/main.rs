@@ -12,6 +12,7 @@ mod contract;
 mod crash;
 mod daemon;
 mod demo;
+mod deploy;
 mod docs;
 mod examples;
 mod http;

@@ -70,7 +70,7 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     if serve || status.is_some() {
         // Without anybody to read them, metrics are not kept.
         let metrics = Metrics::install()?;
-        tokio::spawn(upkeep(metrics.clone(), throttle.clone()));
+        tokio::spawn(upkeep(metrics.clone(), throttle.clone(), data_dir.path().to_owned()));
         if serve {
             let listener = admin::bind(settings.telemetry.address.socket())?;
             address = Some(listener.local_addr()?);

@@ -4,6 +4,7 @@
 //! [`names`] has the standard ones. Log lines go through `tracing`, from whoever has something to say to stderr.
 
 mod account;
+mod data_dir;
 mod edges;
 mod log;
 pub(crate) mod names;
@@ -12,13 +13,16 @@ mod process;
 mod recorder;
 mod throttle;
 
+use std::path::PathBuf;
+
 pub(crate) use account::Account;
 pub(crate) use edges::EdgeMeters;
 pub(crate) use log::{LogFormat, start_logging};
 pub(crate) use recorder::Metrics;
 pub(crate) use throttle::Throttle;
 
-/// Does what metrics and logs need from time to time; never ends. To be spawned once, in the runtime.
-pub(crate) async fn upkeep(metrics: Metrics, throttle: Throttle) {
-    tokio::join!(metrics.upkeep(), throttle.upkeep());
+/// Does what metrics and logs need from time to time, and measures the data folder; never ends. To be spawned once, in
+/// the runtime.
+pub(crate) async fn upkeep(metrics: Metrics, throttle: Throttle, data_dir: PathBuf) {
+    tokio::join!(metrics.upkeep(), throttle.upkeep(), data_dir::upkeep(data_dir));
 }

@@ -194,7 +194,15 @@ pub(crate) static METRICS: &[Metric] = &[
         &[],
         "Whether the last reload took all files: 1, or 0 if an old version of one runs on.",
     ),
+    gauge(
+        "logd_data_dir_free_bytes",
+        Unit::Bytes,
+        &[],
+        "Bytes that logd may still write on the disk of its data folder.",
+    ),
+    gauge("logd_data_dir_used_bytes", Unit::Bytes, &[], "Bytes of all files in the data folder."),
     gauge("logd_detector_baseline", Unit::Count, KEYED, "What a detector expects of a key."),
+    gauge("logd_detector_lower", Unit::Count, KEYED, "The value of a key below which a detector finds an anomaly."),
     gauge("logd_detector_score", Unit::Count, KEYED, "How far from its baseline the last value of a key is."),
     counter(
         "logd_detector_series_overflow_total",

@@ -54,6 +54,7 @@ pub(super) struct Gauges {
 struct Figures {
     value: Gauge,
     baseline: Gauge,
+    lower: Gauge,
     upper: Gauge,
     score: Gauge,
     set: Time,
@@ -76,6 +77,7 @@ impl Series {
         Figures {
             value: gauge("logd_detector_value"),
             baseline: gauge("logd_detector_baseline"),
+            lower: gauge("logd_detector_lower"),
             upper: gauge("logd_detector_upper"),
             score: gauge("logd_detector_score"),
             set: now,
@@ -176,6 +178,7 @@ impl Figures {
         self.value.set(score.value);
         // NaN is how Prometheus writes that there is none.
         self.baseline.set(score.expected.unwrap_or(f64::NAN));
+        self.lower.set(score.lower.unwrap_or(f64::NAN));
         self.upper.set(score.upper.unwrap_or(f64::NAN));
         self.score.set(score.score.unwrap_or(f64::NAN));
     }

@@ -68,8 +68,8 @@ pub(crate) struct SpikeSettings {
     /// `key_evicted`; that it has begun is logged once.
     #[serde(default = "settings::max_keys")]
     max_keys: usize,
-    /// How many keys are shown at `/metrics`, each in `logd_detector_value`, `_baseline`, `_upper` and `_score`.
-    /// Updates of others are counted in `logd_detector_series_overflow_total`.
+    /// How many keys are shown at `/metrics`, each in `logd_detector_value`, `_baseline`, `_lower`, `_upper` and
+    /// `_score`. Updates of others are counted in `logd_detector_series_overflow_total`.
     #[serde(default = "settings::max_series")]
     max_series: usize,
 }

@@ -35,7 +35,8 @@ fn the_figures_of_a_key_and_its_incidents() {
         driver.feed(batch(&windows(0, "web", calm(100).chain([900.0]))));
         let open = meters(snapshotter);
         let score = driver.scores.last().unwrap();
-        for (meter, figure) in [("value", "value"), ("baseline", "expected"), ("upper", "upper"), ("score", "score")] {
+        let figures = ["value", "expected", "lower", "upper", "score"];
+        for (meter, figure) in ["value", "baseline", "lower", "upper", "score"].into_iter().zip(figures) {
             let name = format!("logd_detector_{meter}{{detector=latency,key=web}}");
             assert_eq!(open.get(&name).copied(), score[figure].as_f64(), "{name}");
         }

@@ -1,0 +1,171 @@
+//! A real Prometheus asks a running logd: every query of every dashboard and rule returns data.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::dashboards::{self, Query};
+use super::pipelines::without_services;
+use super::{file, folder, text};
+use crate::support::{Place, Running, free_address, run};
+
+/// Queries that have no data here, by the beginnings of their names, and why.
+const WITHOUT_DATA: [(&str, &str); 4] = [
+    ("logd: Kafka and sinks / Read from Kafka", "no Kafka runs"),
+    ("logd: Kafka and sinks / Lag of consumers", "no Kafka runs"),
+    ("logd: Kafka and sinks / Stalled partitions", "no Kafka runs"),
+    ("logd: Kafka and sinks / Written to Kafka", "no Kafka runs"),
+];
+
+/// What the shipped pipelines have none of while all is well: dead letters, and a sink with errors.
+const ODD: &str = r#"
+[sources.plain]
+type = "generator"
+rate = 20
+
+[transforms.unreadable]
+type = "parse"
+inputs = ["plain"]
+format = "syslog"
+
+[sinks.nowhere]
+type = "file"
+inputs = ["plain"]
+path = "odd/{{ missing }}.jsonl"
+encoding.codec = "json"
+
+[sinks.out]
+type = "blackhole"
+inputs = ["unreadable"]
+"#;
+
+/// A Prometheus with the shipped configuration, which stops when this is dropped.
+struct Prometheus {
+    address: String,
+    place: Place,
+}
+
+impl Prometheus {
+    fn start(logd: &str) -> Self {
+        let place = Place::new();
+        let config = text("deploy/prometheus/prometheus.yml").replace("logd:9598", logd).replace(": 5s", ": 1s");
+        place.write("prometheus.yml", config);
+        for rules in folder("deploy/prometheus/rules") {
+            let name = rules.file_name().expect("a name").to_string_lossy();
+            place.write(&format!("rules/{name}"), std::fs::read(&rules).expect("readable"));
+        }
+        let prometheus = Self { address: free_address(), place };
+        let said = prometheus.recipe("start");
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        prometheus
+    }
+
+    /// Runs `tests/services/services.sh` for it, in a folder of its own.
+    fn recipe(&self, command: &str) -> crate::support::Said {
+        let port = self.address.rsplit(':').next().expect("a port");
+        let mut script = Command::new(file("tests/services/services.sh"));
+        script.args([command, "prometheus"]).env("PROMETHEUS_PORT", port);
+        script.env("SERVICES_RUN", self.place.path("services"));
+        run(script.env("PROMETHEUS_CONFIG", self.place.path("prometheus.yml")))
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Whether the expression has any data now.
+    fn answers(&self, expression: &str) -> bool {
+        let said = run(Command::new("promtool").args(["query", "instant", "-o", "json", &self.url(), expression]));
+        assert_eq!(said.code, Some(0), "{expression}: {}", said.err);
+        serde_json::from_str::<Vec<Value>>(&said.out).is_ok_and(|samples| !samples.is_empty())
+    }
+
+    /// The rules as Prometheus has read them.
+    fn rules(&self) -> Vec<Query> {
+        let said = run(Command::new("curl").args(["-fsS", "-m", "10", &format!("{}/api/v1/rules", self.url())]));
+        let answer: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{}{}", said.out, said.err));
+        let groups = answer["data"]["groups"].as_array().expect("groups");
+        // An alert that rests has no data: what is asked is whether what it compares has.
+        let comparison = Regex::new(r" (==|!=|>=|<=|>|<) ([0-9.e+]+)").expect("a pattern");
+        let rules = groups.iter().flat_map(|group| group["rules"].as_array().expect("rules"));
+        let query = |rule: &Value| {
+            let expression = rule["query"].as_str().expect("a query");
+            Query {
+                name: format!("rule {}", rule["name"].as_str().expect("a name")),
+                expression: comparison.replace_all(expression, " $1 bool $2").into_owned(),
+            }
+        };
+        rules.map(query).collect()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        self.recipe("stop");
+    }
+}
+
+#[test]
+fn every_query_of_every_dashboard_and_rule_returns_data() {
+    let place = Place::new();
+    place.write("pipelines/analysis.toml", without_services());
+    place.write("pipelines/odd.toml", ODD);
+    let address = free_address();
+    let mut logd = Running::start(place.logd().env("LOG_RATE", "1000").args(["run", "--telemetry-address", &address]));
+    let port = address.rsplit(':').next().expect("a port");
+    let healthy = || run(Command::new(file("deploy/healthcheck")).arg(port)).code == Some(0);
+    logd.wait_for("health", |_| healthy());
+
+    let prometheus = Prometheus::start(&address);
+    let mut open = dashboards::queries();
+    open.extend(prometheus.rules());
+    assert!(open.len() > 80, "only {} queries", open.len());
+    const ROUNDS: u32 = 60;
+    for _ in 0..ROUNDS {
+        open.retain(|query| !prometheus.answers(&query.expression));
+        if open.iter().all(|query| WITHOUT_DATA.iter().any(|(name, _)| query.name.starts_with(name))) {
+            break;
+        }
+        assert!(logd.runs(), "{}", logd.err());
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let without: BTreeSet<_> =
+        open.iter().map(|query| query.name.rsplit_once(" / ").map_or(&*query.name, |name| name.0)).collect();
+    let expected: BTreeSet<_> = WITHOUT_DATA.iter().map(|(name, _)| *name).collect();
+    let asked: Vec<_> = open.iter().map(|query| format!("{}: {}", query.name, query.expression)).collect();
+    assert_eq!(without, expected, "{asked:#?}\n{}", logd.err());
+
+    logd.signal("TERM");
+    assert!(logd.end().0.success());
+    assert!(!healthy(), "a health check succeeds without logd");
+}
+
+#[test]
+fn promtool_takes_configuration_and_rules_and_their_tests_pass() {
+    let promtool = |arguments: [&str; 2], paths: Vec<std::path::PathBuf>| {
+        let said = run(Command::new("promtool").args(arguments).args(paths));
+        assert_eq!(said.code, Some(0), "{arguments:?}: {}{}", said.out, said.err);
+    };
+    promtool(["check", "config"], vec![file("deploy/prometheus/prometheus.yml")]);
+    promtool(["check", "rules"], folder("deploy/prometheus/rules"));
+    promtool(["test", "rules"], folder("deploy/prometheus/tests"));
+}
+
+#[test]
+fn every_alert_has_a_test_and_an_entry_in_the_runbook() {
+    let (alerts, tests, runbook) = (
+        text("deploy/prometheus/rules/alerts.yml"),
+        text("deploy/prometheus/tests/alerts.yml"),
+        text("docs/runbook.md"),
+    );
+    let names: Vec<_> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert_eq!(names.len(), 7, "{names:?}");
+    for name in names {
+        assert!(tests.contains(&format!("alertname: {name}\n")), "{name} has no test");
+        assert!(runbook.contains(&format!("\n## {name}\n")), "{name} has no entry in docs/runbook.md");
+        assert!(alerts.contains(&format!("docs/runbook.md#{}\"", name.to_lowercase())), "{name} names no entry");
+    }
+}

@@ -5,6 +5,7 @@
 
 mod support;
 
+mod classic;
 mod contract;
 mod crash;
 mod demo;

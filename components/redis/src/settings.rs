@@ -81,7 +81,7 @@ pub(crate) enum DataType {
     List,
     /// Fields with values and counters.
     Hash,
-    /// The last event.
+    /// The event that came last.
     String,
     /// A stream of entries, each with one field `message`, the event.
     Stream,
@@ -133,7 +133,7 @@ pub(crate) enum Method {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HashSettings {
-    /// Fields that are set to a text of the newest event. Where the event lacks what the text needs, the field stays as
+    /// Fields that are set to a text of the event that came last. Where it lacks what the text needs, the field stays as
     /// it is.
     #[serde(default)]
     pub(crate) set: IndexMap<String, Template>,

@@ -8,6 +8,8 @@ use super::number::Number;
 
 /// The version of what is kept.
 const VERSION: u8 = 1;
+/// Applies the changes of one hash.
+const SCRIPT: &str = include_str!("apply.lua");
 
 /// The changes of one epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,12 +60,12 @@ pub(crate) struct Applier {
 impl Applier {
     /// With this field to remember epochs in.
     pub(crate) fn new(mark: String, ttl: Option<u64>) -> Self {
-        Self { script: Script::new(include_str!("apply.lua")), mark, ttl: ttl.unwrap_or(0) }
+        Self { script: Script::new(SCRIPT), mark, ttl: ttl.unwrap_or(0) }
     }
 
     /// Makes the script known: to be sent ahead of changes, since a Redis that was restarted has forgotten it.
     pub(crate) fn load(&self) -> Cmd {
-        cmd("SCRIPT").arg("LOAD").arg(include_str!("apply.lua")).take()
+        cmd("SCRIPT").arg("LOAD").arg(SCRIPT).take()
     }
 
     /// Applies the changes of the epoch `sequence` to the hash at `key`, unless they are applied.

@@ -18,10 +18,10 @@ mod tally;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use logd_sdk::settings::NameTemplate;
 use logd_sdk::sink::Attempt;
-use logd_sdk::{Batch, Context, Epochs, Health};
+use logd_sdk::{Batch, ComponentId, Context, Epochs, Health};
 use metrics::Counter;
 use redis::{Pipeline, Value, cmd};
 
@@ -43,6 +43,7 @@ const KEYS_AT_ONCE: usize = 500;
 
 /// The counters of one sink.
 pub(crate) struct Counters {
+    id: ComponentId,
     key: NameTemplate,
     recipe: Recipe,
     applier: Applier,
@@ -76,6 +77,7 @@ impl Counters {
     ) -> anyhow::Result<Self> {
         let labels = [("error_type", "condition_failed"), ("stage", "processing")];
         Ok(Self {
+            id: context.id.clone(),
             key,
             recipe: Recipe::new(settings, context)?,
             // A field for each lineage and sink, so that they do not take each other's epochs for their own.
@@ -171,10 +173,8 @@ impl Counters {
         if mark > open.sequence {
             open.sequence = mark;
             drop(open);
-            tracing::warn!(
-                epoch = mark,
-                "Redis has counted further than the state in the data folder; what is read again counts twice."
-            );
+            tracing::warn!(component = %self.id, epoch = mark,
+                "Redis has counted further than the state in the data folder; what is read again counts twice.");
         }
     }
 
@@ -203,9 +203,9 @@ impl Counters {
         self.open().sequence = sequence;
         *self.sealed.lock().await = epochs.into();
         let applied = tokio::time::timeout(connections.timeout(), self.apply(sequence, connections)).await;
-        if let Ok(Err(error)) = applied {
+        if let Err(error) = applied.unwrap_or_else(|_| Err(anyhow!("there is more than Redis takes at once"))) {
             let error = format!("{error:#}");
-            tracing::warn!(error, "Counters of the last checkpoint could not be applied yet.");
+            tracing::warn!(component = %self.id, error, "Counters of the last checkpoint could not be applied yet.");
             self.health.ill(error);
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! What these tests share: a Redis of their own, a network between, sinks as the daemon builds them, and batches.
 
+pub(crate) mod logd;
 mod proxy;
 mod server;
 

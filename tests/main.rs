@@ -7,6 +7,7 @@ mod support;
 
 mod alerts;
 mod buffer;
+mod classic;
 mod commands;
 mod contract;
 mod crash;

@@ -1,0 +1,10 @@
+//! The `redis` sink against a real Redis.
+
+#![allow(clippy::expect_used, reason = "helpers of tests are tests, too")]
+
+mod exact;
+mod faults;
+mod secrets;
+mod support;
+mod tls;
+mod types;

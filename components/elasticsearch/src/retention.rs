@@ -104,7 +104,8 @@ impl Retention {
     }
 
     async fn delete(&self, nodes: &Nodes) -> anyhow::Result<()> {
-        let path = format!("_resolve/index/{}?expand_wildcards=open,closed&filter_path=indices.name", escaped(&self.pattern));
+        let path =
+            format!("_resolve/index/{}?expand_wildcards=open,closed&filter_path=indices.name", escaped(&self.pattern));
         let Reply { status, body, .. } = nodes.send(Method::Get, &path, None).await?;
         anyhow::ensure!(status.is_success(), "the indices can't be listed: {status}");
         let Resolved { indices } = serde_json::from_slice(&body).context("the list of indices can't be read")?;

@@ -2,7 +2,7 @@
 
 use logd_sdk::component::{Settings, SinkSettings};
 use logd_sdk::condition::{Conditions, Reads};
-use logd_sdk::report::KeyPath;
+use logd_sdk::report::{KeyPath, Report};
 use logd_sdk::settings::{
     BatchSettings, ClientTls, Duration, Fault, FieldPath, NameTemplate, RequestSettings, Template,
 };
@@ -150,39 +150,10 @@ tls.ca_file = "/etc/logd/elasticsearch-ca.pem"
                 report.fault(KeyPath::from("endpoints").index(place), fault);
             }
         }
-        let (unused, key) = match self.mode {
-            Mode::Bulk => (self.data_stream.as_ref().map(|_| "data_stream"), KeyPath::from(["bulk", "index"])),
-            Mode::DataStream => (self.bulk.as_ref().map(|_| "bulk"), "data_stream".into()),
-        };
-        if let Some(unused) = unused {
-            report.error(unused, format!("`{unused}` is for another `mode`"));
-        }
-        match self.names().as_deref().map(|names| names.render(Time::EPOCH, |_| Some("x".to_owned()))) {
-            // Whatever an event's fields and time are: they can do no better than these.
-            Ok(Ok(name)) => {
-                if let Some(fault) = index::fault(&name) {
-                    report.error(key, format!("no index can have such a name: {fault}"));
-                }
-            }
-            Ok(Err(_)) => {}
-            Err(fault) => _ = report.fault(key, fault.clone()),
-        }
+        self.check_names(report);
+        self.check_retention(report);
         if let Some(template) = &self.template {
             template.check("template", report);
-        }
-        match self.retention {
-            Some(keep) if keep.is_zero() => _ = report.error("retention", "`retention` must be longer than nothing"),
-            Some(_) if self.mode == Mode::DataStream => {
-                report
-                    .error("retention", "`retention` is for indices: a data stream has a lifecycle of its own")
-                    .help("set one in the data stream's index template");
-            }
-            Some(_) if self.names().is_ok_and(|names| Days::of(names.as_str()).is_none()) => {
-                report
-                    .error("retention", "`retention` needs an index for each day, with `%Y`, `%m` and `%d` in its name")
-                    .help("write bulk.index = \"logs-%Y.%m.%d\"");
-            }
-            _ => {}
         }
         if let Some(auth) = &self.auth {
             auth.check("auth", report);
@@ -214,6 +185,49 @@ tls.ca_file = "/etc/logd/elasticsearch-ca.pem"
 }
 
 impl ElasticsearchSettings {
+    /// Says what is wrong with the names of indices or data streams.
+    fn check_names(&self, report: &mut Report) {
+        let key = match self.mode {
+            Mode::Bulk => KeyPath::from(["bulk", "index"]),
+            Mode::DataStream => "data_stream".into(),
+        };
+        for (unused, given, mode) in
+            [("bulk", self.bulk.is_some(), Mode::DataStream), ("data_stream", self.data_stream.is_some(), Mode::Bulk)]
+        {
+            if given && mode == self.mode {
+                report.error(unused, format!("`{unused}` is for another `mode`"));
+            }
+        }
+        match self.names().as_deref().map(|names| names.render(Time::EPOCH, |_| Some("x".to_owned()))) {
+            // Whatever an event's fields and time are: they can do no better than these.
+            Ok(Ok(name)) => {
+                if let Some(fault) = index::fault(&name) {
+                    report.error(key, format!("no index can have such a name: {fault}"));
+                }
+            }
+            Ok(Err(_)) => {}
+            Err(fault) => _ = report.fault(key, fault.clone()),
+        }
+    }
+
+    /// Says why no index would ever be old, or be taken for one that is.
+    fn check_retention(&self, report: &mut Report) {
+        match self.retention {
+            Some(keep) if keep.is_zero() => _ = report.error("retention", "`retention` must be longer than nothing"),
+            Some(_) if self.mode == Mode::DataStream => {
+                report
+                    .error("retention", "`retention` is for indices: a data stream has a lifecycle of its own")
+                    .help("set one in the data stream's index template");
+            }
+            Some(_) if self.names().is_ok_and(|names| Days::of(names.as_str()).is_none()) => {
+                report
+                    .error("retention", "`retention` needs an index for each day, with `%Y`, `%m` and `%d` in its name")
+                    .help("write bulk.index = \"logs-%Y.%m.%d\"");
+            }
+            _ => {}
+        }
+    }
+
     /// The names of the indices or data streams.
     fn names(&self) -> Result<NameTemplate, Fault> {
         match self.mode {

@@ -88,8 +88,7 @@ pub(crate) fn lines<'e>(events: impl IntoIterator<Item = &'e str>) -> Batch {
     batch(events, &Body::Line)
 }
 
-/// An event that a program made, with this `message`.
-pub(crate) fn changed(message: &str) -> Batch {
-    let value = Value::Object([("message".into(), Value::from(message))].into());
+/// An event that a program made.
+pub(crate) fn changed(value: Value) -> Batch {
     batch([""], &Body::Value(Arc::new(value)))
 }

@@ -155,7 +155,7 @@ impl Store {
         let (mut batch, mut rejected) = (batch.clone(), Vec::new());
         batch.require(&self.reads);
         for attempts in 1..1000 {
-            let attempt = tokio::time::timeout(Duration::from_secs(30), self.sink.deliver(&batch)).await;
+            let attempt = tokio::time::timeout(Duration::from_secs(60), self.sink.deliver(&batch)).await;
             let Ok(attempt) = attempt else { continue };
             rejected.extend(attempt.reject);
             if attempt.retry.is_empty() {

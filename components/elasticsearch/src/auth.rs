@@ -55,7 +55,7 @@ impl AuthSettings {
             if given && strategy != self.strategy {
                 report.error([key, name], format!("`{name}` has no place in this `strategy`"));
             } else if !given && strategy == self.strategy {
-                report.error(key, format!("this `strategy` needs a `{name}`"));
+                report.error(key, format!("this `strategy` needs `{name}`"));
             }
         }
         if self.user.as_ref().is_some_and(|user| user.contains(':')) {
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(
             auth("strategy = 'basic'\nuser = 'a:b'\ntoken = 'x'").0,
             [
-                "auth: this `strategy` needs a `password`",
+                "auth: this `strategy` needs `password`",
                 "auth.token: `token` has no place in this `strategy`",
                 "auth.user: a user has no colon in it: it would end there",
             ]

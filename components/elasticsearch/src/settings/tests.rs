@@ -30,7 +30,7 @@ fn says_all_that_is_wrong() {
         "bulk.index: no index can have such a name: it is not in lower case",
         "retention: `retention` needs an index for each day, with `%Y`, `%m` and `%d` in its name",
         "template.name: a template's name has letters, digits, `-`, `_` and `.` in it, and nothing else",
-        "auth: this `strategy` needs a `token`",
+        "auth: this `strategy` needs `token`",
         "tls.key_pass: an encrypted key can't be read here",
         "batch.max_size: `max_size` must be larger than nothing",
         "request.timeout: `timeout` must be longer than nothing",

@@ -1,0 +1,80 @@
+//! The client that reaches a node: by which URL, over which TLS, and with which credentials.
+
+use anyhow::Context as _;
+use elasticsearch::auth::{ClientCertificate, Credentials};
+use elasticsearch::cert::{Certificate, CertificateValidation};
+use elasticsearch::http::Url;
+use elasticsearch::http::headers::{AUTHORIZATION, HeaderValue};
+use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
+use logd_sdk::settings::{ClientTls, Fault};
+
+use crate::auth::AuthSettings;
+
+/// What the clients of all nodes have in common.
+pub(crate) struct Client {
+    /// Whether requests are compressed by gzip.
+    gzip: bool,
+    authorization: Option<HeaderValue>,
+    /// Whether any certificate will do.
+    any: bool,
+    /// Those by which a node's is judged, beside those that browsers trust; in PEM.
+    authority: Option<Vec<u8>>,
+    /// The client's own, with its key; in PEM.
+    identity: Option<Vec<u8>>,
+}
+
+impl Client {
+    /// Reads the files that the settings name.
+    ///
+    /// # Errors
+    /// One can't be read, or `check` was not heeded.
+    pub(crate) async fn new(gzip: bool, auth: Option<&AuthSettings>, tls: &ClientTls) -> anyhow::Result<Self> {
+        Ok(Self {
+            gzip,
+            authorization: auth.map(AuthSettings::header).transpose()?,
+            any: tls.verify_certificate == Some(false),
+            authority: tls.ca().await?,
+            identity: tls.identity().await?.map(|(certificate, key)| [certificate, key].join(&b'\n')),
+        })
+    }
+
+    /// The client for one node.
+    ///
+    /// # Errors
+    /// A file of the settings `tls` has not in it what it should.
+    pub(crate) fn of(&self, endpoint: &str) -> anyhow::Result<Transport> {
+        let mut builder = TransportBuilder::new(SingleNodeConnectionPool::new(url(endpoint)?));
+        builder = builder.request_body_compression(self.gzip);
+        if let Some(authorization) = &self.authorization {
+            builder = builder.header(AUTHORIZATION, authorization.clone());
+        }
+        if self.any {
+            builder = builder.cert_validation(CertificateValidation::None);
+        } else if let Some(authority) = &self.authority {
+            let authority = Certificate::from_pem(authority).context("`tls.ca_file` has no certificate in PEM")?;
+            builder = builder.cert_validation(CertificateValidation::Full(authority));
+        }
+        if let Some(identity) = &self.identity {
+            builder = builder.auth(Credentials::Certificate(ClientCertificate::Pem(identity.clone())));
+        }
+        builder.build().context("`tls.crt_file` and `tls.key_file` are no certificate and key in PEM")
+    }
+}
+
+/// The URL of an endpoint.
+///
+/// # Errors
+/// It is none of a node.
+pub(crate) fn url(endpoint: &str) -> Result<Url, Fault> {
+    let fault = |message: &str| Err(Fault::new(message).help("write \"http://localhost:9200\""));
+    let Ok(url) = Url::parse(endpoint) else { return fault("this is no URL") };
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        fault("an endpoint begins with `http://` or `https://`, and a host")
+    } else if !url.username().is_empty() || url.password().is_some() {
+        fault("an endpoint has no user or password in it: they belong into `auth`")
+    } else if url.query().is_some() || url.fragment().is_some() {
+        fault("an endpoint ends with its host, port or path")
+    } else {
+        Ok(url)
+    }
+}

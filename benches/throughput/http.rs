@@ -63,7 +63,7 @@ pub(crate) fn run(address: &str) -> std::process::ExitCode {
 /// Sends all logs to a server, and returns what it has taken for that.
 pub(crate) fn measure(server: Server, folder: &Path, bodies: &[Vec<u8>]) -> Measured {
     let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
-    let mut child = command(server, folder, address).spawn().expect("the server starts");
+    let child = command(server, folder, address).spawn().expect("the server starts");
     wait_for(address);
     // A benchmark measures the real clock.
     #[allow(clippy::disallowed_methods)]

@@ -80,9 +80,9 @@ impl KafkaSink {
         let receipt = Box::new(Receipt { row, round: Arc::clone(round) });
         let mut record = BaseRecord::with_opaque_to(topic, receipt).payload(value).headers(headers);
         record.key = key.as_ref();
-        // Kafka knows no time before 1970: such a message has the time at which it is sent.
+        // Kafka knows times after 1970 only: a message of another has the time at which it is sent.
         let millis = batch.rows()[row as usize].time.as_micros().div_euclid(1000);
-        record.timestamp = (millis >= 0).then_some(millis);
+        record.timestamp = (millis > 0).then_some(millis);
         round.begin();
         if let Err((error, record)) = producer.send(record) {
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);

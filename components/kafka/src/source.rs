@@ -25,12 +25,16 @@ mod watch;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use logd_sdk::Context;
 use logd_sdk::source::{Next, Source};
 use metrics::{Counter, Gauge};
 use rdkafka::ClientConfig;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::time::Instant;
 
 use self::begin::Owner;
 use self::commits::Commits;
@@ -42,6 +46,9 @@ pub(crate) use self::settings::KafkaSourceSettings;
 
 /// How many bytes wait between the thread that reads and the source: some batches, so that neither waits for the other.
 const QUEUE: usize = 4 << 20;
+
+/// How long a source that is dropped waits for its client to leave.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// What a source is to do.
 struct Plan {
@@ -69,14 +76,16 @@ pub(crate) struct KafkaSource {
     /// What the thread is given when it starts.
     plan: Option<Plan>,
     shared: Arc<Shared>,
-    owner: Owner,
+    /// The thread, when it was started.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl KafkaSource {
     /// A source that has not begun.
     fn new(plan: Plan) -> Self {
-        let shared = Shared { queue: Queue::new(QUEUE), ledger: Ledger::default(), commits: Commits::default() };
-        Self { owner: plan.owner.clone(), plan: Some(plan), shared: Arc::new(shared) }
+        let shared =
+            Shared { queue: Queue::new(QUEUE), ledger: Ledger::default(), commits: Commits::new(plan.owner.clone()) };
+        Self { plan: Some(plan), shared: Arc::new(shared), thread: None }
     }
 
     /// Starts the thread, if it does not run yet.
@@ -84,13 +93,12 @@ impl KafkaSource {
         if let Some(plan) = self.plan.take() {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name("kafka source".to_owned());
-            thread
-                .spawn(move || {
-                    let last = LastWord(Arc::clone(&shared));
-                    reader::run(&plan, &shared);
-                    drop(last);
-                })
-                .context("no thread can be started")?;
+            let reads = move || {
+                let last = LastWord(Arc::clone(&shared));
+                reader::run(&plan, &shared);
+                drop(last);
+            };
+            self.thread = Some(thread.spawn(reads).context("no thread can be started")?);
         }
         Ok(())
     }
@@ -135,13 +143,24 @@ impl Source for KafkaSource {
     }
 
     async fn commit(&mut self, position: &[u8]) -> anyhow::Result<()> {
-        let (number, offsets) = self.shared.ledger.due(position)?;
-        self.shared.commits.commit(&self.owner, number, &offsets)
+        commits::commit(&self.shared, self.shared.ledger.due(position)?)
     }
 }
 
 impl Drop for KafkaSource {
+    /// Waits a moment for the client to leave: the next one of this name, as after a reload, would push it out of the
+    /// group, and its last commit with it.
     fn drop(&mut self) {
         self.shared.queue.close();
+        let until = Instant::now() + LEAVING;
+        let wait = || {
+            while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
+            _ => wait(),
+        }
     }
 }

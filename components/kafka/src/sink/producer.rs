@@ -88,10 +88,14 @@ impl ClientContext for Reports {
     fn error(&self, error: KafkaError, reason: &str) {
         use RDKafkaErrorCode as Code;
         let Some(code) = error.rdkafka_error_code() else { return };
-        if matches!(
-            code,
-            Code::AllBrokersDown | Code::BrokerTransportFailure | Code::Resolve | Code::Authentication | Code::SSL
-        ) {
+        let known = self.trouble().is_some();
+        // That all brokers are down is told behind why they are.
+        let news = match code {
+            Code::AllBrokersDown => !known,
+            Code::BrokerTransportFailure | Code::Resolve | Code::Authentication | Code::SSL => true,
+            _ => false,
+        };
+        if news {
             // A message waits for its deadline before it fails; whoever looks should know before that.
             self.health.ill(reason);
             *self.trouble() = Some(reason.to_owned());

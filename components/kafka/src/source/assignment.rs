@@ -107,7 +107,9 @@ impl Reader<'_> {
         self.assigned = true;
         self.plan.rebalances.increment(1);
         self.look_again = Instant::now();
-        tracing::info!(component = %self.plan.context.id, partitions = ?self.shown(), "Partitions are being read.");
+        if list.count() > 0 {
+            tracing::info!(component = %self.plan.context.id, partitions = ?self.shown(), "Partitions are being read.");
+        }
         Ok(())
     }
 

@@ -1,31 +1,37 @@
 //! Commits: what the group is told, one commit at a time.
 //!
-//! The source does not wait for the group's answer, since the flow would wait with it: an answer comes behind the messages
-//! that were fetched before. So a failure is reported with the next commit. While one is under way the newest that was
-//! asked for waits; the ones between are contained in it.
+//! The source does not wait for the group's answer, since the flow would wait with it: a failure is reported with the next
+//! commit. While one is under way the newest that was asked for waits; those between are contained in it. An answer can
+//! only be waited for by blocking (the library drops the answers to commits that do not), so that is done on a thread that
+//! lives as long as there is something to commit.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::Instant;
 
+use super::Shared;
 use super::begin::Owner;
 use super::events::Events;
-use super::ledger::Place;
+use super::ledger::Due;
 use crate::connection;
 
 /// The client of a source.
 pub(crate) type Consumer = BaseConsumer<Events>;
 
-/// An answer that takes longer will not come.
+/// A commit that takes longer counts as failed, though its answer may still come.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Commits of one source.
-#[derive(Default)]
-pub(crate) struct Commits(Mutex<State>);
+pub(crate) struct Commits {
+    /// In whose name they are made.
+    owner: Owner,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
@@ -34,75 +40,96 @@ struct State {
     /// Since when an answer is awaited.
     under_way: Option<Instant>,
     /// What is to be committed next.
-    next: Option<TopicPartitionList>,
-    /// What became of the last ones, if they failed.
+    next: Option<Due>,
+    /// Why the last one has failed.
     failure: Option<String>,
 }
 
 impl Commits {
+    /// Commits in the name of `owner`.
+    pub(crate) fn new(owner: Owner) -> Self {
+        Self { owner, state: Mutex::default() }
+    }
+
     /// Commits go by this client from now on.
     pub(crate) fn go_by(&self, consumer: Weak<Consumer>) {
-        *self.lock() = State { consumer, ..State::default() };
-    }
-
-    /// Commits these offsets as soon as the group has answered the commit before.
-    ///
-    /// # Errors
-    /// Why an earlier one failed, or that there is no answer to it.
-    pub(crate) fn commit(&self, owner: &Owner, number: u64, offsets: &[(Place, i64)]) -> anyhow::Result<()> {
-        let mut state = self.lock();
-        if !offsets.is_empty() {
-            let mut list = TopicPartitionList::with_capacity(offsets.len());
-            for (place, offset) in offsets {
-                let mut element = list.add_partition(&place.topic, place.number);
-                element.set_offset(Offset::Offset(*offset)).map_err(|error| connection::failure(&error))?;
-                element.set_metadata(owner.metadata(number));
-            }
-            state.next = Some(list);
-        }
-        if let Some(since) = state.under_way
-            && since.elapsed() > DEADLINE
-        {
-            state.under_way = None;
-            state.failure = Some(format!("the group has not answered within {DEADLINE:?}"));
-        }
-        state.go_on();
-        match state.failure.take() {
-            Some(failure) => bail!("offsets could not be committed: {failure}"),
-            None => Ok(()),
-        }
-    }
-
-    /// The group has answered.
-    pub(crate) fn answered(&self, failure: Option<String>) {
-        let mut state = self.lock();
-        state.under_way = None;
-        state.failure = failure.or(state.failure.take());
-        state.go_on();
+        self.state().consumer = consumer;
     }
 
     /// Whether all has been answered.
     pub(crate) fn is_idle(&self) -> bool {
-        let state = self.lock();
+        let state = self.state();
         state.under_way.is_none() && state.next.is_none()
     }
 
+    /// What is to be committed now, and by which client; none if there is nothing more.
+    fn next(&self) -> Option<(Arc<Consumer>, Due)> {
+        let mut state = self.state();
+        state.under_way = None;
+        let consumer = state.consumer.upgrade()?;
+        let due = state.next.take()?;
+        state.under_way = Some(Instant::now());
+        Some((consumer, due))
+    }
+
+    /// Makes one commit, and waits for the answer.
+    fn make(&self, consumer: &Consumer, Due { number, offsets }: &Due) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (place, offset) in offsets {
+            let mut element = list.add_partition(&place.topic, place.number);
+            element.set_offset(Offset::Offset(*offset))?;
+            element.set_metadata(self.owner.metadata(*number));
+        }
+        consumer.commit(&list, CommitMode::Sync)
+    }
+
     /// It is whole between any two statements, so a panic elsewhere does no harm to it.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    /// Begins the next commit, if it is time.
-    fn go_on(&mut self) {
-        if self.under_way.is_some() {
-            return;
-        }
-        let (Some(consumer), Some(list)) = (self.consumer.upgrade(), self.next.take()) else { return };
-        match consumer.commit(&list, CommitMode::Async) {
-            Ok(()) => self.under_way = Some(Instant::now()),
-            Err(error) => self.failure = Some(connection::text(&error)),
+/// Commits what is due as soon as the commit before is answered.
+///
+/// # Errors
+/// Why the one before has failed, or that there is no answer to it.
+pub(super) fn commit(shared: &Arc<Shared>, due: Due) -> anyhow::Result<()> {
+    let mut state = shared.commits.state();
+    if !due.offsets.is_empty() {
+        state.next = Some(due);
+    }
+    match state.under_way {
+        Some(since) if since.elapsed() > DEADLINE => bail!("the group does not answer since {:?}", since.elapsed()),
+        Some(_) => {}
+        None if state.next.is_none() => {}
+        None => {
+            state.under_way = Some(Instant::now());
+            let shared = Arc::clone(shared);
+            let thread = std::thread::Builder::new().name("kafka commit".to_owned());
+            thread.spawn(move || commit_all(&shared)).context("no thread can be started")?;
         }
     }
+    match state.failure.take() {
+        Some(failure) => bail!("offsets could not be committed: {failure}"),
+        None => Ok(()),
+    }
+}
+
+/// Commits until there is nothing more to be committed.
+fn commit_all(shared: &Shared) {
+    while let Some((consumer, due)) = shared.commits.next() {
+        match shared.commits.make(&consumer, &due) {
+            Ok(()) => due.offsets.iter().for_each(|(place, offset)| shared.ledger.confirm(place, *offset)),
+            Err(error) => {
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
+                    due.offsets.iter().for_each(|(place, _)| shared.ledger.forget(place));
+                }
+                shared.commits.state().failure = Some(failure(&error));
+            }
+        }
+    }
+}
+
+fn failure(error: &KafkaError) -> String {
+    error.rdkafka_error_code().map_or_else(|| connection::text(error), |code| code.to_string())
 }

@@ -1,23 +1,21 @@
-//! What librdkafka tells besides messages: rebalances, answers to commits, errors, statistics, and its log.
+//! What librdkafka tells besides messages: rebalances, errors, statistics, and its log.
 //!
 //! All of it is told on the thread that polls, in the middle of a poll. So most is only noted here, and done by the
 //! reader when the poll has returned.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use logd_sdk::Health;
 use metrics::Counter;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-use rdkafka::{Offset, Statistics, TopicPartitionList};
+use rdkafka::{Statistics, TopicPartitionList};
 
-use super::Shared;
-use super::ledger::Place;
 use crate::connection;
 
 /// A change of the partitions that this member has.
@@ -33,7 +31,6 @@ pub(crate) enum Change {
 pub(crate) struct Events {
     component: String,
     health: Health,
-    shared: Arc<Shared>,
     /// Counts offsets that were not there any more.
     resets: Counter,
     /// Whether the client is being closed: changes are agreed to at once.
@@ -54,8 +51,8 @@ struct News {
 
 impl Events {
     /// For a client that has not begun.
-    pub(crate) fn new(component: String, health: Health, shared: Arc<Shared>, resets: Counter) -> Self {
-        Self { component, health, shared, resets, closing: AtomicBool::new(false), news: Mutex::default() }
+    pub(crate) fn new(component: String, health: Health, resets: Counter) -> Self {
+        Self { component, health, resets, closing: AtomicBool::new(false), news: Mutex::default() }
     }
 
     /// The next change.
@@ -126,7 +123,9 @@ impl ClientContext for Events {
         let Some(code) = error.rdkafka_error_code() else { return };
         match code {
             Code::PartitionEOF => return,
-            Code::AllBrokersDown | Code::BrokerTransportFailure | Code::Resolve | Code::Authentication | Code::SSL => {
+            // What stood before it says why.
+            Code::AllBrokersDown => drop(self.news().disconnected.get_or_insert_with(|| reason.to_owned())),
+            Code::BrokerTransportFailure | Code::Resolve | Code::Authentication | Code::SSL => {
                 self.news().disconnected = Some(reason.to_owned());
             }
             Code::UnknownTopicOrPartition
@@ -151,23 +150,5 @@ impl ConsumerContext for Events {
         }
         let change = if assigned { Change::Assigned(list.clone()) } else { Change::Revoked(list.clone()) };
         self.news().changes.push_back(change);
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let mut failure = result.as_ref().err().map(connection::text);
-        for element in offsets.elements() {
-            let place = Place::new(element.topic(), element.partition());
-            match (element.error(), element.offset()) {
-                (Ok(()), Offset::Offset(offset)) if result.is_ok() => self.shared.ledger.confirm(&place, offset),
-                (Ok(()), _) => {}
-                (Err(error), _) => {
-                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
-                        self.shared.ledger.forget(&place);
-                    }
-                    failure = Some(format!("{place}: {}", connection::text(&error)));
-                }
-            }
-        }
-        self.shared.commits.answered(failure);
     }
 }

@@ -41,6 +41,15 @@ pub(crate) struct Lease {
     number: u64,
 }
 
+/// What the group is to be told.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// The number of the position that this is of.
+    pub(crate) number: u64,
+    /// Partitions, with the offsets behind what was read.
+    pub(crate) offsets: Vec<(Place, i64)>,
+}
+
 /// What is known of one partition.
 #[derive(Debug, Default)]
 struct Entry {
@@ -103,11 +112,11 @@ impl Ledger {
         snapshot::encode(VERSION, &position)
     }
 
-    /// What of `position` the group does not know yet, of the partitions that this member has; and the position's number.
+    /// What of `position` the group does not know yet, of the partitions that this member has.
     ///
     /// # Errors
     /// The position can't be read.
-    pub(crate) fn due(&self, position: &[u8]) -> anyhow::Result<(u64, Vec<(Place, i64)>)> {
+    pub(crate) fn due(&self, position: &[u8]) -> anyhow::Result<Due> {
         let (number, offsets): Position = snapshot::decode(VERSION, position)?;
         let inner = self.lock();
         let due = |(topic, partition, next): (String, i32, i64)| {
@@ -115,7 +124,7 @@ impl Ledger {
             let entry = inner.entries.get(&place)?;
             (entry.held && entry.since < number && entry.committed != Some(next)).then_some((place, next))
         };
-        Ok((number, offsets.into_iter().filter_map(due).collect()))
+        Ok(Due { number, offsets: offsets.into_iter().filter_map(due).collect() })
     }
 
     /// How far a partition has been read, if that is known.
@@ -231,15 +240,16 @@ mod tests {
         ledger.advance(&first, 3);
         let durable = ledger.position().unwrap();
         ledger.advance(&first, 9);
-        assert_eq!(ledger.due(&durable).unwrap(), (1, vec![(place(0), 3)]), "the other one is known");
+        let due = ledger.due(&durable).unwrap();
+        assert_eq!(due, Due { number: 1, offsets: vec![(place(0), 3)] }, "the other one is known");
         ledger.confirm(&place(0), 3);
-        assert_eq!(ledger.due(&durable).unwrap().1, []);
+        assert_eq!(ledger.due(&durable).unwrap().offsets, []);
         assert!(!ledger.is_settled(&[place(0), place(1)]));
         ledger.revoke(&[place(0)]);
-        let (number, due) = ledger.due(&ledger.position().unwrap()).unwrap();
-        assert_eq!((number, due), (2, vec![(place(0), 9)]), "what is revoked is still committed");
+        let due = ledger.due(&ledger.position().unwrap()).unwrap();
+        assert_eq!(due, Due { number: 2, offsets: vec![(place(0), 9)] }, "what is revoked is still committed");
         ledger.release(&[place(0)]);
-        assert_eq!(ledger.due(&ledger.position().unwrap()).unwrap().1, [], "what is others' is not");
+        assert_eq!(ledger.due(&ledger.position().unwrap()).unwrap().offsets, [], "what is others' is not");
         assert_eq!(ledger.next(&place(0)), Some(9), "the group was not told");
     }
 
@@ -249,10 +259,10 @@ mod tests {
         ledger.restore(&snapshot::encode(VERSION, &(1_u64, vec![("logs".to_owned(), 0, 100_i64)])).unwrap()).unwrap();
         let before = ledger.position().unwrap();
         ledger.grant(&place(0), 200, Some(200));
-        assert_eq!(ledger.due(&before).unwrap().1, []);
+        assert_eq!(ledger.due(&before).unwrap().offsets, []);
         let lease = ledger.grant(&place(0), 200, Some(200));
         ledger.advance(&lease, 210);
-        assert_eq!(ledger.due(&ledger.position().unwrap()).unwrap().1, [(place(0), 210)]);
+        assert_eq!(ledger.due(&ledger.position().unwrap()).unwrap().offsets, [(place(0), 210)]);
     }
 
     #[test]
@@ -274,8 +284,8 @@ mod tests {
         let next = Ledger::default();
         next.restore(&position).unwrap();
         assert_eq!(next.next(&place(0)), Some(7));
-        assert_eq!(next.due(&position).unwrap().1, [], "it may be anybody's");
-        assert_eq!(next.due(&next.position().unwrap()).unwrap().0, 2, "numbers go on");
+        assert_eq!(next.due(&position).unwrap().offsets, [], "it may be anybody's");
+        assert_eq!(next.due(&next.position().unwrap()).unwrap().number, 2, "numbers go on");
         assert!(next.restore(b"nonsense").is_err());
     }
 }

@@ -121,7 +121,7 @@ impl<'r> Reader<'r> {
     fn new(plan: &'r Plan, shared: &'r Arc<Shared>) -> anyhow::Result<Self> {
         let context = &plan.context;
         let resets = context.meters.counter("logd_kafka_offset_resets_total", &[]);
-        let events = Events::new(context.id.to_string(), context.health.clone(), Arc::clone(shared), resets);
+        let events = Events::new(context.id.to_string(), context.health.clone(), resets);
         let consumer: Consumer =
             plan.config.create_with_context(events).map_err(|error| connection::failure(&error))?;
         let consumer = Arc::new(consumer);
@@ -286,10 +286,10 @@ impl<'r> Reader<'r> {
         self.consumer.context().close();
         self.agree_to_changes();
         let mut consumer = self.consumer;
-        // The source may be about to commit, which takes microseconds.
+        // A commit may still wait for its answer; with it, it would be the one to close the client.
         while let Err(shared) = Arc::try_unwrap(consumer) {
             consumer = shared;
-            std::thread::yield_now();
+            std::thread::sleep(HANDOVER_POLL);
         }
     }
 }

@@ -13,14 +13,16 @@ use logd_sdk::meters::Meters;
 use logd_sdk::settings::Fault;
 use logd_sdk::source::Next;
 use logd_sdk::{Clock, ComponentId, Context, Epochs, Health, Plan};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 use tokio::time::Instant;
 
-const TOPIC: &str = "logd-speed";
+const TOPIC: &str = "logd-speed-consume";
 const PARTITIONS: i32 = 4;
-const MESSAGES: usize = 2_000_000;
+const MESSAGES: usize = 1_000_000;
 const ROUNDS: usize = 3;
 
 struct NoConditions;
@@ -34,7 +36,7 @@ impl Conditions for NoConditions {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let brokers = std::env::var("KAFKA_BROKERS").unwrap_or_else(|_| "127.0.0.1:9092".to_owned());
-    fill(&brokers)?;
+    fill(&brokers).await?;
     for round in 1..=ROUNDS {
         let loop_brokers = brokers.clone();
         let bare = tokio::task::spawn_blocking(move || bare(&loop_brokers)).await??;
@@ -64,7 +66,7 @@ fn client(brokers: &str) -> ClientConfig {
 }
 
 /// Makes the topic and its messages, unless it has them.
-fn fill(brokers: &str) -> anyhow::Result<()> {
+async fn fill(brokers: &str) -> anyhow::Result<()> {
     let consumer: BaseConsumer = client(brokers).create()?;
     let there =
         |partition| consumer.fetch_watermarks(TOPIC, partition, Duration::from_secs(5)).map_or(0, |(_, end)| end);
@@ -75,11 +77,17 @@ fn fill(brokers: &str) -> anyhow::Result<()> {
     if there != 0 {
         bail!("the topic `{TOPIC}` holds something else: delete it");
     }
+    let topic = NewTopic::new(TOPIC, PARTITIONS, TopicReplication::Fixed(1));
+    let admin: AdminClient<_> = client(brokers).create()?;
+    admin.create_topics([&topic], &AdminOptions::new()).await?;
     let producer: ThreadedProducer<DefaultProducerContext> = client(brokers).set("linger.ms", "20").create()?;
     let line = format!("{{\"service\":\"payment-service\",\"message\":\"{}\"}}", "x".repeat(236));
     for number in 0..MESSAGES {
         let mut record = BaseRecord::<str, str>::to(TOPIC).payload(&line).partition(number as i32 % PARTITIONS);
-        while let Err((_, back)) = producer.send(record) {
+        while let Err((error, back)) = producer.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return Err(error.into());
+            }
             std::thread::sleep(Duration::from_millis(1));
             record = back;
         }

@@ -285,6 +285,10 @@ impl<'r> Reader<'r> {
         }
         self.consumer.context().close();
         self.agree_to_changes();
+        // If another client follows, it is the group's to say what that one has.
+        let places: Vec<_> = self.readings.iter().map(|reading| reading.lease.place.clone()).collect();
+        self.shared.ledger.revoke(&places);
+        self.shared.ledger.release(&places);
         let mut consumer = self.consumer;
         // A commit may still wait for its answer; with it, it would be the one to close the client.
         while let Err(shared) = Arc::try_unwrap(consumer) {

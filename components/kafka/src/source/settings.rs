@@ -216,6 +216,8 @@ impl SourceSettings for KafkaSourceSettings {
             // What is fetched ahead: a few seconds of a busy topic, and a small share of the daemon's memory.
             ("queued.max.messages.kbytes", "16384"),
             ("fetch.max.bytes", "8388608"),
+            // When that was enough it is looked this often whether it still is: a second by default, in which it is gone.
+            ("fetch.queue.backoff.ms", "10"),
             ("fetch.wait.max.ms", "100"),
             // How soon new partitions and topics are found.
             ("topic.metadata.refresh.interval.ms", "10000"),

@@ -35,6 +35,8 @@ pub(crate) struct Events {
     resets: Counter,
     /// Whether the client is being closed: changes are agreed to at once.
     closing: AtomicBool,
+    /// Whether an offset was not there any more while its partition was read.
+    reset: AtomicBool,
     news: Mutex<News>,
 }
 
@@ -52,7 +54,14 @@ struct News {
 impl Events {
     /// For a client that has not begun.
     pub(crate) fn new(component: String, health: Health, resets: Counter) -> Self {
-        Self { component, health, resets, closing: AtomicBool::new(false), news: Mutex::default() }
+        Self {
+            component,
+            health,
+            resets,
+            closing: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
+            news: Mutex::default(),
+        }
     }
 
     /// The next change.
@@ -94,6 +103,11 @@ impl Events {
         self.closing.store(true, Ordering::Release);
     }
 
+    /// Whether a partition may have gone back by itself, as one does whose topic was made anew.
+    pub(crate) fn was_reset(&self) -> bool {
+        self.reset.load(Ordering::Acquire)
+    }
+
     /// Counts an offset that was not there any more.
     pub(crate) fn count_reset(&self) {
         self.resets.increment(1);
@@ -109,6 +123,7 @@ impl ClientContext for Events {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // An offset that is not there any more while the partition is being read: only the log tells.
         if facility == "OFFSET" && message.contains("offset reset") {
+            self.reset.store(true, Ordering::Release);
             self.count_reset();
         }
         connection::log(&self.component, level, facility, message);

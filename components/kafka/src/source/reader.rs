@@ -199,7 +199,8 @@ impl<'r> Reader<'r> {
         let reading = &mut self.readings[place];
         let offset = message.offset();
         // What was fetched before a pause may come again behind it.
-        if offset < reading.next || reading.end.is_some_and(|end| offset >= end) {
+        let repeated = offset < reading.next && !self.consumer.context().was_reset();
+        if repeated || reading.end.is_some_and(|end| offset >= end) {
             return;
         }
         reading.next = offset + 1;

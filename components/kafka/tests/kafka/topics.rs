@@ -77,6 +77,23 @@ async fn a_topic_that_is_made_anew_is_read_from_its_beginning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_made_anew_at_once_is_read_too() {
+    let (broker, _use) = broker().await;
+    let topic = broker.topic("at-once", 1).await;
+    broker.send(&topic, 1, 0..100);
+    // It does not look for changes of topics in between.
+    let settings = settings(broker, &topic, "librdkafka_options = { 'topic.metadata.refresh.interval.ms' = '60000' }");
+    let member = Member::start(&settings, context("source", "at-once"), None).await;
+    member.until_events(100).await;
+    broker.delete_topic(&topic).await;
+    broker.topic_with(&topic, 1, &[]).await;
+    broker.send(&topic, 1, 100..150);
+    member.until_events(150).await;
+    assert_eq!(member.said.lock().unwrap().numbers().into_keys().collect::<Vec<_>>(), (0..150).collect::<Vec<_>>());
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_an_offset_is_gone_the_reset_decides() {
     let (broker, _use) = broker().await;
     let topic = broker.topic("gone", 1).await;

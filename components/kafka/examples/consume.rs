@@ -53,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What an example is for.
+/// Shows a result.
 #[allow(clippy::print_stdout)]
 fn show(line: &str) {
     println!("{line}");

@@ -226,6 +226,30 @@ pub(crate) static METRICS: &[Metric] = &[
     ),
     gauge("logd_incidents_open", Unit::Count, COMPONENT, "Incidents of a detector that are open."),
     gauge(
+        "logd_kafka_consumer_lag",
+        Unit::Count,
+        &["pipeline", "component_id", "component_kind", "component_type", "topic", "partition"],
+        "How many messages of a partition have not been read yet.",
+    ),
+    counter(
+        "logd_kafka_offset_resets_total",
+        Unit::Count,
+        COMPONENT,
+        "Partitions whose offset was not there any more, so that they are read from elsewhere.",
+    ),
+    counter(
+        "logd_kafka_rebalances_total",
+        Unit::Count,
+        COMPONENT,
+        "Times at which a group gave a source partitions, or asked some back.",
+    ),
+    gauge(
+        "logd_kafka_stalled_partitions",
+        Unit::Count,
+        COMPONENT,
+        "Partitions that hold messages of which none was read for 30 seconds.",
+    ),
+    gauge(
         "logd_pipeline_config_ok",
         Unit::Count,
         PIPELINE,

@@ -43,7 +43,7 @@ fn graph_writes_for_graphviz_and_mermaid() {
     assert!(dot.contains("  \"web/parsed\" -> \"web/out\" [label=\"dead\"];\n"), "{dot}");
     let mermaid = printed(&["graph", "--format", "mermaid"]);
     assert!(mermaid.starts_with("flowchart LR\n"), "{mermaid}");
-    assert!(mermaid.contains("  web_lines --> web_parsed\n") && mermaid.contains("-->|dead| web_out\n"), "{mermaid}");
+    assert!(mermaid.contains("  n0 --> n1\n") && mermaid.contains("  n1 -->|dead| n2\n"), "{mermaid}");
 }
 
 #[test]

@@ -38,6 +38,21 @@ fn sigint_stops_it_and_nothing_is_lost() {
     assert_eq!(ids.len(), all, "the second run goes on where the first has stopped");
 }
 
+/// Whether the sink has delivered something, and nothing more between two looks, a tenth of a second apart.
+fn full(address: &str) -> impl FnMut(&Running) -> bool {
+    let (address, mut before) = (address.to_owned(), 0.0);
+    move |_| {
+        std::thread::sleep(Duration::from_millis(100));
+        let metrics = get(&address, "/metrics");
+        let of_sinks = |line: &&str| {
+            line.starts_with("logd_component_sent_events_total{") && line.contains("component_kind=\"sink\"")
+        };
+        let values = metrics.lines().filter(of_sinks).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        let now: f64 = values.sum();
+        now > 0.0 && now == std::mem::replace(&mut before, now)
+    }
+}
+
 #[test]
 fn a_stop_that_can_not_drain_ends_at_its_deadline() {
     let place = Place::new();
@@ -45,7 +60,7 @@ fn a_stop_that_can_not_drain_ends_at_its_deadline() {
     place.write("logd.toml", "limits.shutdown_timeout = \"1s\"\n");
     let address = free_address();
     let (mut logd, _unread) = Running::unread(place.logd().args(["run", "--telemetry-address", &address]));
-    logd.wait_for("the start", |_| get(&address, "/ready").contains("\"ready\":true"));
+    logd.wait_for("the pipe to be full", full(&address));
     logd.signal("TERM");
     logd.wait_for("the stop", |logd| logd.err().contains("Stopping"));
     let start = Instant::now();
@@ -62,7 +77,7 @@ fn a_second_signal_cuts_the_drain_short() {
     place.write("logd.toml", "limits.shutdown_timeout = \"10m\"\n");
     let address = free_address();
     let (mut logd, _unread) = Running::unread(place.logd().args(["run", "--telemetry-address", &address]));
-    logd.wait_for("the start", |_| get(&address, "/ready").contains("\"ready\":true"));
+    logd.wait_for("the pipe to be full", full(&address));
     logd.signal("TERM");
     logd.wait_for("the stop", |logd| logd.err().contains("Stopping"));
     logd.signal("TERM");

@@ -20,8 +20,18 @@ const WITHOUT_DATA: [(&str, &str); 4] = [
     ("logd: Kafka and sinks / Written to Kafka", "no Kafka runs"),
 ];
 
-/// What the shipped pipelines have none of while all is well: dead letters, and a sink with errors.
+/// What the shipped pipelines have none of while all is well: dead letters, lost events, and a sink with errors.
 const ODD: &str = r#"
+[transforms.lossy]
+type = "remap"
+inputs = ["plain"]
+source = ". = parse_json!(\"no JSON\")"
+drop_on_error = true
+
+[sinks.what_is_left]
+type = "blackhole"
+inputs = ["lossy"]
+
 [sources.plain]
 type = "generator"
 rate = 20

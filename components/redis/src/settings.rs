@@ -116,7 +116,7 @@ pub(crate) enum Method {
 
 /// The fields of a hash.
 ///
-/// ```toml
+/// ```text
 /// data_type = "hash"
 /// key = "service:{{ service }}"
 /// hash.set.last_seen = "{{ timestamp }}"

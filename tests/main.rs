@@ -9,6 +9,7 @@ mod buffer;
 mod contract;
 mod crash;
 mod demo;
+mod durable;
 mod examples;
 mod once;
 mod reload;

@@ -38,14 +38,14 @@ fn sigint_stops_it_and_nothing_is_lost() {
     assert_eq!(ids.len(), all, "the second run goes on where the first has stopped");
 }
 
-/// Whether the sink has delivered something, and nothing more between two looks, a tenth of a second apart.
+/// Whether the sink has received something, and nothing more between two looks, a tenth of a second apart.
 fn full(address: &str) -> impl FnMut(&Running) -> bool {
     let (address, mut before) = (address.to_owned(), 0.0);
     move |_| {
         std::thread::sleep(Duration::from_millis(100));
         let metrics = get(&address, "/metrics");
         let of_sinks = |line: &&str| {
-            line.starts_with("logd_component_sent_events_total{") && line.contains("component_kind=\"sink\"")
+            line.starts_with("logd_component_received_events_total{") && line.contains("component_kind=\"sink\"")
         };
         let values = metrics.lines().filter(of_sinks).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
         let now: f64 = values.sum();

@@ -15,6 +15,7 @@ mod daemon;
 mod demo;
 mod deploy;
 mod docs;
+mod durable;
 mod examples;
 mod http;
 mod once;

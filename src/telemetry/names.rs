@@ -262,6 +262,24 @@ pub(crate) static METRICS: &[Metric] = &[
         "Values of events that a sink has not shown as gauges.",
     ),
     gauge(
+        "logd_source_log_bytes",
+        Unit::Bytes,
+        COMPONENT,
+        "Bytes that the disk log of a source takes, with what is delivered and not released yet.",
+    ),
+    counter(
+        "logd_source_log_lost_records_total",
+        Unit::Count,
+        COMPONENT,
+        "Requests in the disk log of a source that are lost because the disk did not keep them.",
+    ),
+    gauge(
+        "logd_source_log_records",
+        Unit::Count,
+        COMPONENT,
+        "Requests in the disk log of a source that are not delivered yet.",
+    ),
+    gauge(
         "logd_unaccounted_events",
         Unit::Count,
         COMPONENT,

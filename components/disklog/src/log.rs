@@ -137,6 +137,12 @@ impl Log {
         self.sync().map(|_| ())
     }
 
+    /// What names the log, made at random with it: with a number, it names a record for ever.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.place.id
+    }
+
     /// A reader of its own position.
     #[must_use]
     pub fn reader(&self, follow: Follow) -> Reader {

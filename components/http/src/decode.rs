@@ -44,6 +44,14 @@ impl Piece {
     pub(crate) fn size(&self) -> usize {
         self.bytes.len() + size_of_val(&self.rows[..]) + size_of_val(&self.slots[..]) + self.text.len()
     }
+
+    /// Says of its events that they happened at `time` and stand at `sequence` and on, which is moved behind them.
+    pub(crate) fn place(&mut self, sequence: &mut u64, time: Time) {
+        for row in &mut self.rows {
+            (row.position, row.time) = (*sequence, time);
+            *sequence += 1;
+        }
+    }
 }
 
 /// Makes events of bodies.

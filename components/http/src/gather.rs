@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use logd_sdk::{Batch, Block, Columns, Partition, Row, Slot, Time};
+use logd_sdk::{Batch, Block, Columns, Partition, Row, Slot};
 
 use crate::decode::{PIECE_BYTES, PIECE_EVENTS, Piece};
 
@@ -36,23 +36,12 @@ impl Gathered {
         Ok(())
     }
 
-    /// The batch, if there is anything in it. Its events happened at `now`, and stand at `sequence` and on, which is
-    /// moved behind them.
-    pub(crate) fn into_batch(
-        mut self,
-        partition: &Arc<Partition>,
-        columns: &Arc<Columns>,
-        now: Time,
-        sequence: &mut u64,
-    ) -> Option<Batch> {
+    /// The batch, if there is anything in it. Rows have their places and times already.
+    pub(crate) fn into_batch(mut self, partition: &Arc<Partition>, columns: &Arc<Columns>) -> Option<Batch> {
         let alone = self.pieces.pop_if(|last| last.bytes.len() > SMALL);
-        let Piece { bytes, mut rows, slots, text } = alone.unwrap_or_else(|| self.join());
+        let Piece { bytes, rows, slots, text } = alone.unwrap_or_else(|| self.join());
         if rows.is_empty() {
             return None;
-        }
-        for row in &mut rows {
-            (row.position, row.time) = (*sequence, now);
-            *sequence += 1;
         }
         let mut batch = Batch::new(Block::new(bytes, Arc::clone(partition)), rows);
         if !columns.is_empty() {
@@ -86,7 +75,7 @@ impl Gathered {
 
 #[cfg(test)]
 mod tests {
-    use logd_sdk::{Body, Field};
+    use logd_sdk::{Body, Field, Time};
     use vrl::path::OwnedValuePath;
 
     use super::*;
@@ -102,8 +91,8 @@ mod tests {
         decoder.decode(&body.into()).unwrap().remove(0)
     }
 
-    fn batch(gathered: Gathered, sequence: &mut u64) -> Batch {
-        gathered.into_batch(&Partition::new("test/http", ""), &columns(), Time::from_micros(7), sequence).unwrap()
+    fn batch(gathered: Gathered) -> Batch {
+        gathered.into_batch(&Partition::new("test/http", ""), &columns()).unwrap()
     }
 
     #[test]
@@ -111,11 +100,13 @@ mod tests {
         let mut gathered = Gathered::default();
         let bodies =
             ["{\"a\":\"one\",\"b\":\"\\u0031\"}\n{\"a\":2}", "{\"b\":\"three\"}", "{\"a\":\"four\",\"b\":\"\\n\"}"];
-        for body in bodies {
-            gathered.add(piece(body)).unwrap();
-        }
         let mut sequence = 10;
-        let batch = batch(gathered, &mut sequence);
+        for body in bodies {
+            let mut piece = piece(body);
+            piece.place(&mut sequence, Time::from_micros(7));
+            gathered.add(piece).unwrap();
+        }
+        let batch = batch(gathered);
         assert_eq!((batch.blocks().len(), sequence), (1, 14));
         let fields: Vec<_> = (0..4).map(|row| [batch.field(row, 0), batch.field(row, 1)]).collect();
         let expected = [
@@ -140,7 +131,7 @@ mod tests {
         gathered.add(piece(body.clone())).unwrap();
         assert!(gathered.add(piece("{}")).is_err());
         assert!(gathered.add(piece(large())).is_err());
-        assert_eq!(batch(gathered, &mut 0).blocks()[0].bytes.as_ptr(), body.as_ptr());
+        assert_eq!(batch(gathered).blocks()[0].bytes.as_ptr(), body.as_ptr());
         let mut gathered = Gathered::default();
         gathered.add(piece("{}")).unwrap();
         assert!(gathered.add(piece(large())).is_err());
@@ -155,6 +146,6 @@ mod tests {
         }
         let back = gathered.add(piece(thousand)).unwrap_err();
         assert_eq!(back.rows.len(), 1000);
-        assert_eq!(batch(gathered, &mut 0).len(), 4000);
+        assert_eq!(batch(gathered).len(), 4000);
     }
 }

@@ -3,7 +3,9 @@
 //! Both sinks call out by the guarded `client`: `sink` sends batches as bodies, `webhook` makes a signed call for each
 //! event.
 //!
-//! The source's server with all its bounds is [`logd_sdk::http`]; what is here begins where a request has passed them:
+//! The source's server with all its bounds is [`logd_sdk::http`]; what is here begins where a request has passed them. It
+//! goes to the [disk](durable) and from there into the pipeline, or, with `respond_when = "received"`, straight through
+//! memory:
 //!
 //! ```text
 //! connection's task                                 │ source's task
@@ -12,15 +14,18 @@
 //!   200 ◄───────────────────────────────────────────┼── the call of `next` after that one
 //! ```
 //!
-//! All that costs time for each byte or event is done in the connections' tasks, which share all cores.
+//! What costs time for each byte or event is done in the connections' tasks, which share all cores; but for fields, which
+//! are taken out of what comes from the disk.
 
 mod client;
 mod decode;
+mod durable;
 mod fields;
 mod frames;
 mod gather;
 mod headers;
 mod hidden;
+mod memory;
 mod queue;
 mod reception;
 mod settings;

@@ -3,12 +3,13 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use bytes::Bytes;
 use logd_sdk::Context;
+use logd_sdk::http::header::HeaderValue;
 use logd_sdk::http::{Answer, Auth, Handler, Method, Parts, Refusal, Request, StatusCode};
 use metrics::Counter;
 
 use crate::decode::Decoder;
+use crate::durable::{Intake, Key};
 use crate::queue::Queue;
 
 /// Where requests must go to, how, and by whom.
@@ -44,6 +45,15 @@ impl Door {
     }
 }
 
+/// Where requests go that are let in; gone when the source is.
+#[derive(Debug)]
+pub(crate) enum Desk {
+    /// To memory, where they wait for the pipeline.
+    Memory(Weak<Queue>),
+    /// To the disk.
+    Disk(Weak<Intake>),
+}
+
 /// Answers the requests of one source.
 #[derive(Debug)]
 pub(crate) struct Reception {
@@ -51,26 +61,50 @@ pub(crate) struct Reception {
     pub(crate) door: Door,
     /// What makes events of bodies.
     pub(crate) decoder: Decoder,
-    /// Where they wait; gone when the source is.
-    pub(crate) queue: Weak<Queue>,
+    /// Where they go.
+    pub(crate) desk: Desk,
     /// When to come again, for who found no room.
     pub(crate) retry_after: Duration,
     /// What is counted.
     pub(crate) answers: Answers,
 }
 
+/// What a client calls a request, so that it may send it again without harm.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The longest key, in bytes.
+const LONGEST_KEY: usize = 255;
+
 impl Reception {
-    async fn receive(&self, body: Bytes) -> Result<(), Refusal> {
+    async fn receive(&self, Request { head, body, .. }: Request) -> Result<(), Refusal> {
         let pieces = self.decoder.decode(&body)?;
-        // From here on its bytes belong to the pieces, and can go when these do.
-        drop(body);
         if pieces.is_empty() {
             return Ok(());
         }
         let busy = || Refusal::busy("The pipeline has not taken the events: send them again.", self.retry_after);
-        let taken = self.queue.upgrade().and_then(|queue| queue.push(pieces)).ok_or_else(busy)?;
-        taken.await.map_err(|_| busy())
+        match &self.desk {
+            Desk::Memory(queue) => {
+                // From here on its bytes belong to the pieces, and can go when these do.
+                drop(body);
+                let taken = queue.upgrade().and_then(|queue| queue.push(pieces)).ok_or_else(busy)?;
+                taken.await.map_err(|_| busy())
+            }
+            Desk::Disk(intake) => {
+                let key = key(&head, &body)?;
+                drop(body);
+                intake.upgrade().ok_or_else(busy)?.take(pieces, key).await
+            }
+        }
     }
+}
+
+/// The key of a request, if it has one.
+fn key(head: &Parts, body: &[u8]) -> Result<Option<Key>, Refusal> {
+    let Some(key) = head.headers.get(IDEMPOTENCY_KEY).map(HeaderValue::as_bytes) else { return Ok(None) };
+    if key.is_empty() || key.len() > LONGEST_KEY {
+        return Err(Refusal::bad_request(format!("An Idempotency-Key has 1 to {LONGEST_KEY} bytes.")));
+    }
+    Ok(Some(Key::new(head.uri.path(), key, body)))
 }
 
 impl Handler for Reception {
@@ -79,7 +113,7 @@ impl Handler for Reception {
     }
 
     async fn answer(&self, request: Request) -> Answer {
-        let answer = match self.receive(request.body).await {
+        let answer = match self.receive(request).await {
             Ok(()) => Answer::default(),
             Err(refusal) => refusal.into(),
         };
@@ -103,6 +137,8 @@ impl Answers {
             StatusCode::NOT_FOUND,
             StatusCode::METHOD_NOT_ALLOWED,
             StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            StatusCode::INTERNAL_SERVER_ERROR,
             StatusCode::SERVICE_UNAVAILABLE,
         ];
         let counter = |status: StatusCode| {

@@ -2,6 +2,7 @@
 
 mod access;
 mod limits;
+mod respond;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,16 +22,22 @@ use vrl::path::OwnedValuePath;
 pub(crate) use self::access::AuthSettings;
 use self::access::TlsSettings;
 use self::limits::LimitSettings;
+use self::respond::{BufferSettings, RespondWhen};
 use crate::decode::Decoder;
+use crate::durable::{self, Bounds, Replay};
+use crate::memory::Memory;
 use crate::queue::Queue;
-use crate::reception::{Answers, Door, Reception};
-use crate::source::{HttpSource, Server};
+use crate::reception::{Answers, Desk, Door, Reception};
+use crate::source::{HttpSource, Origin, Server};
 
 /// Takes events from the bodies of HTTP requests.
 ///
-/// A request is answered 200 once all its events are in the pipeline, and not before: one that is answered anything
-/// else, or nothing, was not taken and can be sent again. 503 with `Retry-After` means that the pipeline is full, 400
-/// that the body is wrong, and at which line. Bodies may be packed by gzip, deflate or zstd (`Content-Encoding`).
+/// A request is answered 200 once all its events are safe on disk, and not before; `respond_when` has other choices. It
+/// is taken as a whole or not at all: 400 means that the body is wrong, and at which line, 503 with `Retry-After` that
+/// there is no room or that the answer took too long. A client that gets no answer, or that 503, can't know whether its
+/// request was taken: with a header `Idempotency-Key` it may send it again, and it is not taken twice (within an hour or
+/// 100,000 such requests, and after a restart as far back as room in the log allows; not with `received`). Another body
+/// under the same key is answered 422. Bodies may be packed by gzip, deflate or zstd (`Content-Encoding`).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HttpSettings {
@@ -51,6 +58,12 @@ pub(crate) struct HttpSettings {
     /// What the events are.
     #[serde(default)]
     decoding: DecodingSettings,
+    /// When a request is answered 200.
+    #[serde(default)]
+    respond_when: RespondWhen,
+    /// Where requests are until they are delivered, unless `respond_when` is `received`: a log on disk.
+    #[serde(default)]
+    buffer: Option<BufferSettings>,
     /// The credentials that a client must send; others are answered 401. By default, none are asked for.
     #[serde(default)]
     auth: Option<AuthSettings>,
@@ -154,7 +167,10 @@ auth = { strategy = "bearer", token = "${HTTP_TOKEN}" }
         if let Some(auth) = &self.auth {
             auth.check(report);
         }
-        self.limits.check(report);
+        self.limits.check(self.respond_when.largest_body(), report);
+        if let Some(buffer) = self.buffer {
+            buffer.check(self.respond_when, report);
+        }
         let address = self.address.socket();
         if !address.ip().to_canonical().is_loopback() {
             if self.auth.is_none() {
@@ -188,7 +204,7 @@ impl SourceSettings for HttpSettings {
     }
 
     async fn build(&self, context: &Context) -> anyhow::Result<HttpSource> {
-        self.build_with(context, self.limits.bounds()).await
+        self.build_with(context, self.limits.bounds(self.respond_when.largest_body())).await
     }
 }
 
@@ -202,18 +218,37 @@ impl HttpSettings {
         };
         let address = self.address.socket();
         let listener = bind(address).await.with_context(|| format!("`address`: {address} can't be listened on"))?;
-        let queue = Arc::new(Queue::new(limits.memory, *self.limits.busy_timeout));
+        let patience = self.limits.busy_timeout.map_or_else(|| self.respond_when.patience(), |timeout| *timeout);
+        let bounds = Bounds {
+            patience,
+            retry_after: limits.retry_after,
+            until_delivered: self.respond_when == RespondWhen::Delivered,
+        };
+        // Where nothing may be left behind, nothing will be received either.
+        let (desk, decoder, origin) = if self.respond_when.is_on_disk() && !context.dry_run {
+            let max_size = self.buffer.unwrap_or_default().max_size();
+            let log = durable::open(context.data_dir.join("log"), max_size).await?;
+            let replay = Box::new(Replay::new(log, max_size, bounds, context)?);
+            // Fields are taken out when the events come from the log.
+            let decoder = Decoder::new(self.framing.method, self.decoding.codec, &Arc::default());
+            (Desk::Disk(Arc::downgrade(replay.intake())), decoder, Origin::Disk(replay))
+        } else {
+            let queue = Arc::new(Queue::new(limits.memory, patience));
+            let decoder = Decoder::new(self.framing.method, self.decoding.codec, &context.columns);
+            // Requests are numbered from 0 in every run, so its start is part of the name.
+            let partition = context.partition(&format!("run-{}", context.clock.now().as_micros()));
+            let columns = Arc::clone(decoder.columns());
+            let desk = Desk::Memory(Arc::downgrade(&queue));
+            (desk, decoder, Origin::Memory(Memory::new(queue, context.clock.clone(), partition, columns)))
+        };
         let reception = Reception {
             door: Door { path: self.path.clone(), strict: self.strict_path, method: self.method.name(), auth },
-            decoder: Decoder::new(self.framing.method, self.decoding.codec, &context.columns),
-            queue: Arc::downgrade(&queue),
+            decoder,
+            desk,
             retry_after: limits.retry_after,
             answers: Answers::new(context),
         };
-        // Requests are numbered from 0 in every run, so its start is part of the name.
-        let partition = context.partition(&format!("run-{}", context.clock.now().as_micros()));
-        let server = Server { listener, reception, limits, tls };
-        Ok(HttpSource::new(server, queue, context.clock.clone(), partition))
+        Ok(HttpSource::new(Server { listener, reception, limits, tls }, origin))
     }
 }
 
@@ -221,7 +256,7 @@ impl HttpSettings {
 impl HttpSettings {
     /// The bounds that they set.
     pub(crate) fn limits(&self) -> Limits {
-        self.limits.bounds()
+        self.limits.bounds(self.respond_when.largest_body())
     }
 }
 

@@ -1,19 +1,17 @@
-//! The source: hands on what the requests brought, and lets them be answered.
+//! The source: runs the server, and hands on what the requests brought.
 
-use std::future::poll_fn;
-use std::mem::replace;
 use std::sync::Arc;
-use std::task::Poll;
 
 use anyhow::bail;
 use bytes::Bytes;
 use logd_sdk::http::{self, Limits, Listener, Tls};
 use logd_sdk::source::{Next, Source};
-use logd_sdk::{Batch, Block, Clock, Columns, Partition};
+use logd_sdk::{Batch, Block};
 use tokio::sync::oneshot;
 
-use crate::gather::Gathered;
-use crate::queue::{Queue, Waiting, keep_time};
+use crate::durable::Replay;
+use crate::memory::Memory;
+use crate::queue::keep_time;
 use crate::reception::Reception;
 
 /// A server that is built.
@@ -29,6 +27,15 @@ pub(crate) struct Server {
     pub(crate) tls: Option<Tls>,
 }
 
+/// Where requests are until the pipeline takes their events.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// In memory, unanswered.
+    Memory(Memory),
+    /// On disk.
+    Disk(Box<Replay>),
+}
+
 /// A running source.
 ///
 /// When it is dropped the server stops: it accepts no more, what still waits is answered 503, and requests under way
@@ -41,34 +48,14 @@ pub(crate) struct HttpSource {
     stop: oneshot::Sender<()>,
     /// What the server waits for.
     stopped: Option<oneshot::Receiver<()>>,
-    queue: Arc<Queue>,
-    clock: Clock,
-    partition: Arc<Partition>,
-    columns: Arc<Columns>,
-    /// Where the next event stands in the partition.
-    sequence: u64,
-    /// The request of which a part is handed on.
-    current: Option<Waiting>,
-    /// Those whose last events are in the batch that was handed on last.
-    owed: Vec<oneshot::Sender<()>>,
+    origin: Origin,
 }
 
 impl HttpSource {
-    /// A source whose requests come by `queue`. Nothing runs before the first `next`.
-    pub(crate) fn new(server: Server, queue: Arc<Queue>, clock: Clock, partition: Arc<Partition>) -> Self {
+    /// A source whose requests `server` leaves at `origin`. Nothing runs before the first `next`.
+    pub(crate) fn new(server: Server, origin: Origin) -> Self {
         let (stop, stopped) = oneshot::channel();
-        Self {
-            columns: Arc::clone(server.reception.decoder.columns()),
-            server: Some(Box::new(server)),
-            stop,
-            stopped: Some(stopped),
-            queue,
-            clock,
-            partition,
-            sequence: 0,
-            current: None,
-            owed: Vec::new(),
-        }
+        Self { server: Some(Box::new(server)), stop, stopped: Some(stopped), origin }
     }
 
     /// Where it listens, until it is started.
@@ -77,101 +64,90 @@ impl HttpSource {
         self.server.as_ref()?.listener.local_addr().ok()
     }
 
-    /// How many requests wait.
+    /// How many requests wait in memory.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.queue.waiting()
+        match &self.origin {
+            Origin::Memory(memory) => memory.queue().waiting(),
+            Origin::Disk(_) => 0,
+        }
     }
 
-    /// Starts the server, if it does not run yet.
-    fn start(&mut self) -> bool {
-        let (Some(server), Some(stopped)) = (self.server.take(), self.stopped.take()) else { return false };
-        let Server { listener, reception, limits, tls } = *server;
+    /// Starts the server, and says that there is a partition, if it does not run yet.
+    fn start(&mut self) -> Option<Batch> {
+        let Server { listener, reception, limits, tls } = *self.server.take()?;
+        let stopped = self.stopped.take()?;
+        let partition = match &self.origin {
+            Origin::Memory(memory) => memory.partition(),
+            Origin::Disk(replay) => replay.partition(),
+        };
         if let Ok(address) = listener.local_addr() {
-            tracing::info!(component = self.partition.name(), %address, tls = tls.is_some(), "Events can be sent.");
+            tracing::info!(component = partition.name(), %address, tls = tls.is_some(), "Events can be sent.");
+        }
+        let notice = Batch::notice(Block::new(Bytes::new(), Arc::clone(partition)));
+        match &mut self.origin {
+            Origin::Memory(memory) => drop(tokio::spawn(keep_time(Arc::downgrade(memory.queue())))),
+            Origin::Disk(replay) => replay.start(),
         }
         // Nothing is ever sent: it is ready when the source is dropped.
         let stopped = async { stopped.await.unwrap_or_default() };
-        let time = keep_time(Arc::downgrade(&self.queue));
-        tokio::spawn(async {
-            tokio::join!(http::serve(listener, reception, limits, tls, stopped), time);
-        });
-        true
+        tokio::spawn(http::serve(listener, reception, limits, tls, stopped));
+        Some(notice)
     }
 
-    /// Answers those whose events are in the last batch.
-    fn settle(&mut self) {
-        for answer in self.owed.drain(..) {
-            // The client may have gone.
-            let _ = answer.send(());
-        }
-    }
-
-    /// A batch of what waits: of all requests together, as far as there is room in it.
-    fn gather(&mut self) -> Option<Batch> {
-        let mut gathered = Gathered::default();
-        while let Some(mut request) = self.current.take().or_else(|| self.queue.pop()) {
-            while let Some(piece) = request.pieces.pop_front() {
-                if let Err(piece) = gathered.add(piece) {
-                    request.pieces.push_front(piece);
-                    break;
-                }
-            }
-            if !request.pieces.is_empty() {
-                self.current = Some(request);
-                break;
-            }
-            self.owed.push(request.answer);
-        }
-        gathered.into_batch(&self.partition, &self.columns, self.clock.now(), &mut self.sequence)
-    }
-
-    /// Between the wait and the batch nothing is awaited, so that nothing is lost where this is cancelled.
     async fn wait(&mut self) -> anyhow::Result<Next> {
-        if self.start() {
-            return Ok(Next::Batch(Batch::notice(Block::new(Bytes::new(), Arc::clone(&self.partition)))));
+        if let Some(notice) = self.start() {
+            return Ok(Next::Batch(notice));
         }
-        loop {
-            if let Some(batch) = self.gather() {
-                return Ok(Next::Batch(batch));
+        let Self { stop, origin, .. } = self;
+        let batch = async {
+            match origin {
+                Origin::Memory(memory) => Ok(memory.next().await),
+                Origin::Disk(replay) => replay.next().await,
             }
-            tokio::select! {
-                biased;
-                () = self.queue.filled() => turn().await,
-                () = self.stop.closed() => bail!("the HTTP server has ended"),
-            }
+        };
+        tokio::select! {
+            biased;
+            batch = batch => Ok(Next::Batch(batch?)),
+            () = stop.closed() => bail!("the HTTP server has ended"),
         }
     }
-}
-
-/// Lets the other tasks that are ready go first: a source is woken by the first request, and would take it alone while
-/// those of a hundred other connections wait for this very thread. A batch for each of them costs far more downstream.
-async fn turn() {
-    let mut over = false;
-    poll_fn(|context| {
-        if replace(&mut over, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 impl Source for HttpSource {
     /// Answers when it is called, not when it is polled: that the batch before was taken is true then already, and the
     /// daemon drops the call unpolled when it stops.
     fn next(&mut self) -> impl Future<Output = anyhow::Result<Next>> + Send {
-        self.settle();
+        match &mut self.origin {
+            Origin::Memory(memory) => memory.settle(),
+            Origin::Disk(replay) => replay.settle(),
+        }
         self.wait()
     }
 
-    /// Clients can't be asked again.
+    /// Clients can't be asked again for what is not on disk.
     fn position(&self) -> Option<Vec<u8>> {
-        None
+        match &self.origin {
+            Origin::Memory(_) => None,
+            Origin::Disk(replay) => replay.position(),
+        }
     }
 
-    fn seek(&mut self, _: &[u8]) -> anyhow::Result<()> {
-        bail!("requests that came in an earlier run can't be had again")
+    fn seek(&mut self, position: &[u8]) -> anyhow::Result<()> {
+        match &mut self.origin {
+            Origin::Memory(memory) => {
+                let component = memory.partition().name();
+                tracing::warn!(component, "What waits in the disk log stays there until `respond_when` says so again.");
+                Ok(())
+            }
+            Origin::Disk(replay) => replay.seek(position),
+        }
+    }
+
+    async fn commit(&mut self, position: &[u8]) -> anyhow::Result<()> {
+        match &mut self.origin {
+            Origin::Memory(_) => Ok(()),
+            Origin::Disk(replay) => replay.commit(position).await,
+        }
     }
 }

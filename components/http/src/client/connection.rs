@@ -81,6 +81,11 @@ impl Connection<'_> {
             .redirect(redirect::Policy::none())
             .referer(false)
             .no_proxy()
+            // What is read of an answer is bounded as it comes; another crate may have switched unpacking on.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
             .connect_timeout(CONNECT.min(self.timeout))
             .timeout(self.timeout)
             .dns_resolver(Arc::new(Guard::new(self.addresses, names)))

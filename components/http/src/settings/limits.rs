@@ -11,11 +11,13 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LimitSettings {
-    /// How long a request may wait for the pipeline to take its events, before it is answered 503 with `Retry-After`.
-    pub(super) busy_timeout: Duration,
+    /// How long a request may wait for its answer, before that is 503 with `Retry-After`. By default 30 s, and 1 s where
+    /// `respond_when` is `received`.
+    pub(super) busy_timeout: Option<Duration>,
     /// The largest body as it is sent; larger ones are answered 413.
     max_body_size: ByteSize,
     /// The largest body once it is unpacked; larger ones are answered 413. By default, twice `max_body_size`.
+    /// Both have to be at most 32 MiB, but for requests that do not go to the disk.
     max_decoded_size: Option<ByteSize>,
     /// How many connections there may be; one more is answered 503 and closed.
     max_connections: usize,
@@ -27,7 +29,7 @@ pub(crate) struct LimitSettings {
 impl Default for LimitSettings {
     fn default() -> Self {
         Self {
-            busy_timeout: Duration::from_secs(1),
+            busy_timeout: None,
             max_body_size: ByteSize::mebibytes(16),
             max_decoded_size: None,
             max_connections: 1024,
@@ -36,18 +38,23 @@ impl Default for LimitSettings {
     }
 }
 
-/// The largest body that can be asked for. Rows could point into four times as much; no log shipper sends a tenth.
-const LARGEST_BODY: ByteSize = ByteSize::mebibytes(1024);
+/// The largest body that can be asked for in memory. Rows could point into four times as much; no log shipper sends a
+/// tenth.
+pub(super) const LARGEST_IN_MEMORY: ByteSize = ByteSize::mebibytes(1024);
 
 /// What a decoder may hold beside its body, as [`Limits::memory`] has it.
 const DECODER: usize = 9 << 20;
 
 impl LimitSettings {
-    pub(super) fn check(&self, report: &mut Report) {
+    /// Says what is wrong with them, where no body may be larger than `largest`.
+    pub(super) fn check(&self, largest: ByteSize, report: &mut Report) {
         let sizes = [("max_body_size", Some(self.max_body_size)), ("max_decoded_size", self.max_decoded_size)];
         for (key, size) in sizes {
-            if size.is_some_and(|size| size.bytes() == 0 || size > LARGEST_BODY) {
-                report.error(["limits", key], format!("`{key}` must lie between 1 B and {LARGEST_BODY}"));
+            if size.is_some_and(|size| size.bytes() == 0 || size > largest) {
+                let problem = report.error(["limits", key], format!("`{key}` must lie between 1 B and {largest}"));
+                if largest < LARGEST_IN_MEMORY {
+                    problem.help(format!("with respond_when = \"received\" it may be {LARGEST_IN_MEMORY}"));
+                }
             }
         }
         let counts = [
@@ -59,15 +66,16 @@ impl LimitSettings {
                 report.error(["limits", key], "with 0 connections nobody can send anything");
             }
         }
-        if self.busy_timeout.is_zero() {
+        if self.busy_timeout.is_some_and(|timeout| timeout.is_zero()) {
             report.error(["limits", "busy_timeout"], "every request waits for a moment: this would refuse all of them");
         }
     }
 
-    pub(super) fn bounds(&self) -> Limits {
+    /// The server's bounds, where no body may be larger than `largest`.
+    pub(super) fn bounds(&self, largest: ByteSize) -> Limits {
         let defaults = Limits::default();
-        let max_body = self.max_body_size.in_memory().min(LARGEST_BODY.in_memory());
-        let max_decoded = self.max_decoded_size.map_or(2 * max_body, ByteSize::in_memory).min(LARGEST_BODY.in_memory());
+        let max_body = self.max_body_size.min(largest).in_memory();
+        let max_decoded = self.max_decoded_size.map_or(2 * max_body, ByteSize::in_memory).min(largest.in_memory());
         Limits {
             max_body,
             max_decoded,

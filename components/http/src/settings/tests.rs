@@ -57,7 +57,7 @@ fn rejects_what_it_must() {
         ),
         ("auth = { strategy = 'basic', username = 'u', password = '' }", &["!auth.password: the password is empty"]),
         (
-            "[limits]\nmax_body_size = '0 B'\nmax_decoded_size = '2 GiB'\nmax_connections = 0\nbusy_timeout = '0s'",
+            "respond_when = 'received'\n[limits]\nmax_body_size = '0 B'\nmax_decoded_size = '2 GiB'\nmax_connections = 0\nbusy_timeout = '0s'",
             &[
                 "!limits.max_body_size: `max_body_size` must lie between 1 B and 1 GiB",
                 "!limits.max_decoded_size: `max_decoded_size` must lie between 1 B and 1 GiB",
@@ -65,10 +65,27 @@ fn rejects_what_it_must() {
                 "!limits.busy_timeout: every request waits for a moment: this would refuse all of them",
             ],
         ),
+        ("buffer.max_size = '1 MiB'", &["!buffer.max_size: a buffer on disk has room for 64 MiB at least"]),
+        (
+            "respond_when = 'received'\nbuffer.max_size = '1 GiB'",
+            &["!buffer: with `respond_when = \"received\"` nothing goes to the disk"],
+        ),
+        (
+            "respond_when = 'delivered'\nlimits.max_body_size = '33 MiB'",
+            &["!limits.max_body_size: `max_body_size` must lie between 1 B and 32 MiB"],
+        ),
+        ("limits.max_body_size = '32 MiB'", &[]),
+        ("respond_when = 'received'\nlimits.max_body_size = '1 GiB'", &[]),
     ] {
         assert_eq!(local(text), expected, "{text}");
     }
-    for wrong in ["colour = 1", "framing.method = 'words'", "decoding.codec = 'xml'", "tls.crt_file = 'a'"] {
+    for wrong in [
+        "colour = 1",
+        "respond_when = 'sent'",
+        "framing.method = 'words'",
+        "decoding.codec = 'xml'",
+        "tls.crt_file = 'a'",
+    ] {
         let text = format!("address = '127.0.0.1:0'\n{wrong}");
         assert!(toml::from_str::<HttpSettings>(&text).is_err(), "{wrong}");
     }
@@ -90,17 +107,18 @@ fn warns_who_listens_to_strangers() {
 #[test]
 fn the_largest_body_fits_into_memory() {
     for limits in ["", "max_body_size = '512 MiB'", "max_decoded_size = '1 GiB'", "max_body_size = '1 KiB'"] {
-        let bounds = settings(&format!("address = '127.0.0.1:0'\n[limits]\n{limits}")).limits.bounds();
+        let in_memory = "address = '127.0.0.1:0'\nrespond_when = 'received'";
+        let bounds = settings(&format!("{in_memory}\n[limits]\n{limits}")).limits();
         let needed = bounds.max_body.max(bounds.max_decoded) + (9 << 20);
         assert!(bounds.memory / 4 * 3 >= needed, "{bounds:?}");
     }
-    let bounds = settings("address = '127.0.0.1:0'").limits.bounds();
+    let bounds = settings("address = '127.0.0.1:0'").limits();
     assert_eq!(bounds, Limits::default(), "the defaults are the server's");
 }
 
 #[tokio::test]
 async fn secrets_are_never_shown() {
-    let text = "address = '127.0.0.1:0'\nauth = { strategy = 'basic', username = 'u', password = 'canary' }";
+    let text = "address = '127.0.0.1:0'\nrespond_when = 'received'\nauth = { strategy = 'basic', username = 'u', password = 'canary' }";
     let settings = settings(text);
     let source = SourceSettings::build(&settings, &context(&[])).await.unwrap();
     let shown = format!("{settings:?} {source:?}");

@@ -22,7 +22,7 @@ async fn wait_until_refused(address: SocketAddr) {
 
 #[tokio::test]
 async fn building_binds_and_serves_nobody() {
-    let mut source = settings("address = '127.0.0.1:0'").build(&context(&[])).await.unwrap();
+    let mut source = settings("address = '127.0.0.1:0'\nrespond_when = 'received'").build(&context(&[])).await.unwrap();
     let mut client = connect(source.address().unwrap()).await;
     client.send(post("", "early")).await;
     assert!(client.waits().await);
@@ -72,7 +72,7 @@ async fn another_can_be_built_on_its_address_at_once_and_ids_differ() {
         assert_eq!(client.await.unwrap().status, 200);
         drop(source);
         context.clock.set(Time::from_micros(NOW.as_micros() + ids.len() as i64));
-        source = settings(&format!("address = '{address}'")).build(&context).await.unwrap();
+        source = settings(&format!("address = '{address}'\nrespond_when = 'received'")).build(&context).await.unwrap();
         assert!(next(&mut source).await.is_empty());
     }
     ids.sort_unstable();

@@ -1,8 +1,10 @@
 //! The source as clients and the daemon meet it: raw bytes on a socket, and calls of `next`.
 
 mod answers;
+mod durable;
 mod flow;
 mod life;
+mod promises;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,13 +61,14 @@ pub(crate) fn settings(text: &str) -> HttpSettings {
     toml::from_str(text).unwrap()
 }
 
-/// A source on a free port, that has said that there is its partition.
+/// A source on a free port that answers when the pipeline has taken what came, and that has said that there is its
+/// partition.
 async fn start(rest: &str) -> (HttpSource, SocketAddr) {
     start_with(&context(&[]), rest, Limits::default()).await
 }
 
 async fn start_with(context: &Context, rest: &str, limits: Limits) -> (HttpSource, SocketAddr) {
-    let settings = settings(&format!("address = '127.0.0.1:0'\n{rest}"));
+    let settings = settings(&format!("address = '127.0.0.1:0'\nrespond_when = 'received'\n{rest}"));
     let mut source = settings.build_with(context, limits).await.unwrap();
     let address = source.address().unwrap();
     assert!(next(&mut source).await.is_empty(), "a notice comes first");

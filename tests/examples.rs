@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -38,8 +39,15 @@ fn check(name: &str) {
     let mut kills = 0_u32;
     loop {
         let running = Running::start(&mut example(name, &killed));
-        // A little later each time, from the beginning to behind the end.
-        std::thread::sleep(took * (kills % 24) / 16);
+        // It may be over before its first epoch. So it is held for longer than an epoch takes to be due, now and then, and
+        // killed after a number of slices of its time, both other ones each time (multiples of the golden ratio).
+        let slice = took.mul_f64((f64::from(kills) * 0.618_034).fract() / 6.0);
+        for _ in 0..kills % 12 {
+            running.signal("STOP");
+            std::thread::sleep(Duration::from_millis(12));
+            running.signal("CONT");
+            std::thread::sleep(slice);
+        }
         kills += 1;
         running.signal("KILL");
         let (status, _, err) = running.end();

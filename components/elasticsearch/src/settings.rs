@@ -137,7 +137,6 @@ template.name = "logs"
 retention = "30d"
 compression = "gzip"
 auth = { strategy = "basic", user = "logd", password = "${ELASTICSEARCH_PASSWORD:-}" }
-tls.ca_file = "/etc/logd/elasticsearch-ca.pem"
 "#;
 
     fn check(&self, check: &mut Check<'_>) {

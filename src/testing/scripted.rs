@@ -197,10 +197,13 @@ impl Sink for Recorder {
     }
 }
 
+/// What a transform makes of a batch.
+type Apply = Arc<dyn Fn(Batch, &mut Outputs) + Send + Sync>;
+
 /// A transform that runs a function, and has the ports `dead` and `late`.
 #[derive(Clone)]
 pub(crate) struct Function {
-    pub(crate) apply: Arc<dyn Fn(Batch, &mut Outputs) + Send + Sync>,
+    pub(crate) apply: Apply,
 }
 
 impl Function {

@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 fn compare_http(folder: &Path, logs: &Path) {
     use http::Server;
     let bodies = http::bodies(logs);
-    let take = |server| http::measure(server, folder, &bodies).per_million(LOGS);
+    let take = |server| http::measure(server, folder, logs, &bodies).per_million(LOGS);
     row("bare hyper server, one core", &median((0..ROUNDS).map(|_| (take(Server::Bare), 1.0)).collect()));
     for (name, server) in
         [("http source, received; one core", Server::Received), ("http source, durable; one core", Server::Durable)]

@@ -276,15 +276,24 @@ impl Batch {
     pub fn select(&self, rows: &[u32]) -> Self {
         let width = self.columns.len();
         let mut slots = Vec::with_capacity(rows.len() * width);
+        // The text of these rows only: who takes a batch apart row by row must not copy all of it each time.
+        let mut text = String::new();
         for &row in rows {
-            slots.extend_from_slice(&self.slots[row as usize * width..(row as usize + 1) * width]);
+            for slot in &self.slots[row as usize * width..(row as usize + 1) * width] {
+                slots.push(match slot {
+                    Slot::Text { start, end } => {
+                        text_slot(self.text.get(*start as usize..*end as usize).unwrap_or_default(), &mut text)
+                    }
+                    slot => slot.clone(),
+                });
+            }
         }
         let mut selected = Self {
             blocks: self.blocks.clone(),
             rows: rows.iter().map(|&row| self.rows[row as usize].clone()).collect(),
             columns: Arc::clone(&self.columns),
             slots,
-            text: self.text.clone(),
+            text,
         };
         selected.compact();
         selected

@@ -212,7 +212,9 @@ impl Fleet {
             .extract_if(.., |_, since| since.elapsed() >= KEEP_STATE)
             .map(|(component, _)| component)
             .collect();
-        if let Err(error) = self.environment.store.forget(&gone) {
+        if !gone.is_empty()
+            && let Err(error) = self.environment.store.forget(&gone)
+        {
             tracing::warn!(error = format!("{error:#}"), "What removed components have left could not be forgotten.");
         }
     }

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let bare = || measure(&mut bare::command(&logs)).per_million(LOGS);
     row("bare loop, one core", &median((0..ROUNDS).map(|_| (bare(), 1.0)).collect()));
     for job in jobs::all(folder.path(), &logs) {
-        if arguments.is_empty() || arguments.iter().any(|name| job.name.contains(name.as_str())) {
+        if wanted(&arguments, &job.name) {
             // The loop runs before each round of the job: a machine that is slow for a while is slow for both.
             let round = || {
                 let bare = bare();
@@ -56,21 +56,28 @@ fn main() -> ExitCode {
             row(&job.name, &median((0..ROUNDS).map(|_| round()).collect()));
         }
     }
-    if arguments.is_empty() || arguments.iter().any(|name| "http source".contains(name.as_str())) {
-        compare_http(folder.path(), &logs);
-    }
+    compare_http(folder.path(), &logs, &arguments);
     ExitCode::SUCCESS
 }
 
+/// Whether a job of this name was chosen.
+fn wanted(arguments: &[String], name: &str) -> bool {
+    arguments.is_empty() || arguments.iter().any(|argument| name.contains(argument.as_str()))
+}
+
 /// The `http` source, whose ratios are to a bare hyper server.
-fn compare_http(folder: &Path, logs: &Path) {
+fn compare_http(folder: &Path, logs: &Path, arguments: &[String]) {
     use http::Server;
+    let mut jobs =
+        vec![("http source, received; one core", Server::Received), ("http source, durable; one core", Server::Durable)];
+    jobs.retain(|(name, _)| wanted(arguments, name));
+    if jobs.is_empty() {
+        return;
+    }
     let bodies = http::bodies(logs);
-    let take = |server| http::measure(server, folder, logs, &bodies).per_million(LOGS);
+    let take = |server| http::measure(server, folder, logs, &bodies).per_million(LOGS * http::PASSES as u64);
     row("bare hyper server, one core", &median((0..ROUNDS).map(|_| (take(Server::Bare), 1.0)).collect()));
-    for (name, server) in
-        [("http source, received; one core", Server::Received), ("http source, durable; one core", Server::Durable)]
-    {
+    for (name, server) in jobs {
         let round = || {
             let bare = take(Server::Bare);
             let measured = take(server);

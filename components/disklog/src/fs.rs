@@ -116,17 +116,23 @@ pub(crate) fn write_all(file: &dyn File, mut bytes: &[u8], mut offset: u64) -> i
 /// Reads up to `length` bytes; fewer only if the file ends.
 pub(crate) fn read(file: &dyn File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; length];
+    let filled = fill(file, offset, &mut bytes)?;
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+/// Reads until `into` is full or the file ends, and says how many bytes that were.
+pub(crate) fn fill(file: &dyn File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
-    while filled < length {
-        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+    while filled < into.len() {
+        match file.read_at(&mut into[filled..], offset + filled as u64) {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    bytes.truncate(filled);
-    Ok(bytes)
+    Ok(filled)
 }
 
 /// The operating system's.

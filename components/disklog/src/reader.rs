@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 
 use crate::Error;
@@ -44,6 +44,9 @@ pub struct Reader {
     view: watch::Receiver<View>,
     follow: Follow,
     open: Option<Open>,
+    /// Memory of earlier windows, used again once their records are gone: fresh memory comes from the system page by
+    /// page, which costs more than to read the file.
+    memory: BytesMut,
 }
 
 /// A segment that is being read.
@@ -65,7 +68,7 @@ struct Span {
 
 impl Reader {
     pub(crate) fn new(place: Arc<Place>, view: watch::Receiver<View>, follow: Follow) -> Self {
-        Self { place, view, follow, open: None }
+        Self { place, view, follow, open: None, memory: BytesMut::new() }
     }
 
     /// Reads records from this number on: up to `max_bytes` of payload, but at least one record if there is one. What
@@ -127,8 +130,9 @@ impl Reader {
         let (mut wanted, mut room) = (max_bytes.saturating_add(SLACK), max_bytes);
         loop {
             let left = usize::try_from(segment.length.saturating_sub(open.offset)).unwrap_or(usize::MAX);
-            let window = fs::read(&*open.file, open.offset, wanted.min(left)).map_err(Error::io("read", &path))?;
-            let window = Bytes::from(window);
+            self.memory.resize(wanted.min(left), 0);
+            let filled = fs::fill(&*open.file, open.offset, &mut self.memory).map_err(Error::io("read", &path))?;
+            let window = self.memory.split_to(filled).freeze();
             // A file that is shorter than it should be ends where it ends.
             let complete = window.len() == left || window.len() < wanted;
             let mut walk = Walk::new(seed, &window, complete);

@@ -2,20 +2,28 @@
 //!
 //! A frame is a range of the body. Whether what stands in it is an event is for the [decoder](crate::decode) to say.
 
-use std::iter::once;
+use std::iter::from_fn;
 use std::ops::Range;
 
 use memchr::memchr_iter;
 
 /// The lines of a body that have something in them, without `\n` or `\r\n`.
 pub(crate) fn lines(body: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let mut start = 0;
-    let all = memchr_iter(b'\n', body).chain(once(body.len())).map(move |newline| {
-        let line = start..newline;
-        start = newline + 1;
-        if body[line.clone()].ends_with(b"\r") { line.start..newline - 1 } else { line }
-    });
-    all.filter(|line| !line.is_empty())
+    let (mut start, mut newlines) = (0, memchr_iter(b'\n', body));
+    from_fn(move || {
+        while start < body.len() {
+            let newline = newlines.next().unwrap_or(body.len());
+            let mut line = start..newline;
+            start = newline + 1;
+            if body[line.clone()].ends_with(b"\r") {
+                line.end -= 1;
+            }
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
+        None
+    })
 }
 
 /// The frame without the blanks at its ends.

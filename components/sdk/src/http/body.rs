@@ -102,7 +102,7 @@ impl Intake {
         Ok(store)
     }
 
-    /// Unpacks each piece, at most 64 KiB, in one go, though other tasks wait some milliseconds for a bomb: taking turns
+    /// Unpacks each piece that was read in one go, though other tasks wait some milliseconds for a bomb: taking turns
     /// would hold the memory of all bombs at once, so only as many as there are threads.
     async fn decode(&mut self, mut decoder: Decoder, limits: &Limits, budget: &Arc<Budget>) -> Result<Store, Refusal> {
         let mut store = Store::new(budget, limits.max_decoded);

@@ -35,9 +35,10 @@ impl Gate {
         if inside.total >= self.limit || of_peer >= self.limit_per_peer {
             return None;
         }
+        let before = inside.total;
         inside.total += 1;
         inside.of_peer.insert(peer, of_peer + 1);
-        Some(Guest { gate: self.clone(), peer })
+        Some(Guest { gate: self.clone(), peer, before })
     }
 
     /// The counts are whole between any two statements, so a panic elsewhere does no harm to them.
@@ -51,6 +52,8 @@ impl Gate {
 pub(super) struct Guest {
     gate: Arc<Gate>,
     peer: IpAddr,
+    /// How many were inside when it came. No more than N guests at one time have found fewer than N.
+    pub(super) before: usize,
 }
 
 impl Drop for Guest {

@@ -52,7 +52,7 @@ pub struct Limits {
     /// later. Answer: 503. Default 56 MiB.
     pub memory: usize,
     /// Connections at one time. One more gets 503 and is closed. Each may cost up to 64 KiB for the bytes being
-    /// read, beyond [`Limits::memory`]. Default 1,024.
+    /// read, each of the first 32 up to 512 KiB, beyond [`Limits::memory`]. Default 1,024.
     pub max_connections: usize,
     /// Connections at one time from one IPv4 address or IPv6 /64 network. Half of all, so that no single machine can
     /// shut the others out. One more gets 503. Default 512.

@@ -20,8 +20,15 @@ use super::listener::Acceptor;
 use super::wire::{Pulse, Wire, read_away};
 use super::{Handler, Limits, Listener, Refusal, Tls};
 
-/// The bytes that a connection reads at once, and so the largest piece of a body.
+/// The bytes that one of many connections reads at once, and so the largest piece of its bodies.
 const READ_BUFFER: usize = 64 * 1024;
+
+/// The same for one of a few: log shippers, whose bodies of some hundred kilobytes then come in one piece, which needs
+/// no copy. The buffer grows to that only where so much is read, but then stays as long as the connection.
+const LARGE_READ_BUFFER: usize = 512 * 1024;
+
+/// How many are a few.
+const FEW: usize = 32;
 
 /// How many connections beyond the limit are told so at one time. More are just closed.
 const TURNED_AWAY: usize = 64;
@@ -43,7 +50,8 @@ pub async fn serve<H: Handler>(
 ) {
     let limits = Arc::new(limits);
     let (gate, waiting_room) = (Gate::new(&limits), Gate::new(&waiting_room(&limits)));
-    let server = Arc::new(Server { desk: Desk::new(handler, limits.clone()), http: http(&limits), limits, tls });
+    let (few, many) = (http(&limits, LARGE_READ_BUFFER), http(&limits, READ_BUFFER));
+    let server = Arc::new(Server { desk: Desk::new(handler, limits.clone()), few, many, limits, tls });
     let mut acceptor = Acceptor::new(listener);
     let mut tasks = JoinSet::new();
     let (running, stop) = watch::channel(());
@@ -82,12 +90,12 @@ fn waiting_room(limits: &Limits) -> Limits {
 }
 
 /// hyper's own limits.
-fn http(limits: &Limits) -> http1::Builder {
+fn http(limits: &Limits, read_buffer: usize) -> http1::Builder {
     let mut http = http1::Builder::new();
     // The wire has the clocks.
     http.header_read_timeout(None);
     http.max_header_size(limits.max_header_bytes);
-    http.max_buf_size(READ_BUFFER.max(limits.max_header_bytes));
+    http.max_buf_size(read_buffer.max(limits.max_header_bytes));
     if limits.max_headers != HYPERS_MAX_HEADERS {
         http.max_headers(limits.max_headers);
     }
@@ -104,7 +112,8 @@ fn report(ended: Result<(), JoinError>) {
 /// What the tasks of all connections share.
 struct Server<H> {
     desk: Desk<H>,
-    http: http1::Builder,
+    few: http1::Builder,
+    many: http1::Builder,
     limits: Arc<Limits>,
     tls: Option<Tls>,
 }
@@ -114,23 +123,24 @@ impl<H: Handler> Server<H> {
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
-        _guest: Guest,
+        guest: Guest,
         stop: watch::Receiver<()>,
     ) {
+        let http = if guest.before < FEW { &self.few } else { &self.many };
         // Answers are written whole: there is nothing to wait for. A failure costs speed only.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else {
-            return self.converse(stream, peer, stop).await;
+            return self.converse(http, stream, peer, stop).await;
         };
         match timeout(self.limits.header_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.converse(stream, peer, stop).await,
+            Ok(Ok(stream)) => self.converse(http, stream, peer, stop).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "A TLS handshake failed."),
             Err(_) => tracing::debug!(%peer, "A TLS handshake took too long."),
         }
     }
 
     /// HTTP on a stream, in the clear or not.
-    async fn converse<S>(&self, stream: S, peer: SocketAddr, mut stop: watch::Receiver<()>)
+    async fn converse<S>(&self, http: &http1::Builder, stream: S, peer: SocketAddr, mut stop: watch::Receiver<()>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -141,7 +151,7 @@ impl<H: Handler> Server<H> {
             async move { Ok::<_, Infallible>(self.desk.serve(request, peer, &pulse).await) }
         });
         let outcome = {
-            let mut connection = pin!(self.http.serve_connection(TokioIo::new(&mut wire), service));
+            let mut connection = pin!(http.serve_connection(TokioIo::new(&mut wire), service));
             tokio::select! {
                 outcome = connection.as_mut() => outcome,
                 // The sender is never used, only dropped.

@@ -54,6 +54,9 @@ fn main() -> ExitCode {
                 (measured, ratio)
             };
             row(&job.name, &median((0..ROUNDS).map(|_| round()).collect()));
+            for change in job.found() {
+                println!("    {change}");
+            }
         }
     }
     compare_http(folder.path(), &logs, &arguments);
@@ -68,8 +71,10 @@ fn wanted(arguments: &[String], name: &str) -> bool {
 /// The `http` source, whose ratios are to a bare hyper server.
 fn compare_http(folder: &Path, logs: &Path, arguments: &[String]) {
     use http::Server;
-    let mut jobs =
-        vec![("http source, received; one core", Server::Received), ("http source, durable; one core", Server::Durable)];
+    let mut jobs = vec![
+        ("http source, received; one core", Server::Received),
+        ("http source, durable; one core", Server::Durable),
+    ];
     jobs.retain(|(name, _)| wanted(arguments, name));
     if jobs.is_empty() {
         return;

@@ -119,13 +119,7 @@ struct Server<H> {
 }
 
 impl<H: Handler> Server<H> {
-    async fn connection(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        guest: Guest,
-        stop: watch::Receiver<()>,
-    ) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, guest: Guest, stop: watch::Receiver<()>) {
         let http = if guest.before < FEW { &self.few } else { &self.many };
         // Answers are written whole: there is nothing to wait for. A failure costs speed only.
         let _ = stream.set_nodelay(true);

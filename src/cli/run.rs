@@ -49,8 +49,8 @@ impl Run {
             Err(exit) => return exit,
         };
         let paths = self.configuration.paths(&settings);
-        // Before the files are read, so that no edit is missed.
-        let watch = Watch::new(&paths);
+        // Before the files are read, so that no edit is missed. A one-shot heeds none.
+        let watch = Watch::new(if self.once { &[] } else { &paths });
         let compiled = self.configuration.compile(&settings, self.once);
         show(&compiled.diagnostics);
         // A broken file keeps the others from nothing, unless the run is about that file.

@@ -5,29 +5,39 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use notify::event::ModifyKind;
+use notify::{EventKind, RecursiveMode, Watcher};
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::time::{Instant, timeout_at};
 
 /// Saves within this time of one another are taken together.
 const QUIET: Duration = Duration::from_millis(150);
 
+/// However many there are: after so long the first of them is heeded.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Watches the folders of some paths.
 pub(crate) struct Watch {
-    hints: UnboundedReceiver<()>,
+    hints: Receiver<()>,
     watcher: Option<notify::RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
+    used: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl Watch {
     /// Begins to watch. Where the system can't, it says so in the log, and a signal is the way to reload.
     pub(crate) fn new(paths: &[PathBuf]) -> Self {
-        let (sender, hints) = unbounded_channel();
+        // One hint that nobody has heard yet says as much as many.
+        let (sender, hints) = channel(1);
+        let used: Arc<Mutex<BTreeSet<PathBuf>>> = Arc::default();
+        let known = Arc::clone(&used);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is no change; a watcher that has lost events means that anything may have changed.
-            if event.map_or(true, |event| !event.kind.is_access()) {
-                let _ = sender.send(());
+            // A watcher that has lost events means that anything may have changed.
+            if event.map_or(true, |event| matters(&event, &known.lock().unwrap_or_else(PoisonError::into_inner))) {
+                let _ = sender.try_send(());
             }
         });
         let watcher = watcher
@@ -35,7 +45,7 @@ impl Watch {
                 tracing::warn!(error = %error, "Pipeline files can't be watched; send SIGHUP to reload them.");
             })
             .ok();
-        let mut watch = Self { hints, watcher, watched: BTreeSet::new() };
+        let mut watch = Self { hints, watcher, watched: BTreeSet::new(), used };
         watch.also(paths);
         watch
     }
@@ -43,6 +53,9 @@ impl Watch {
     /// Watches the folders of these paths too.
     pub(crate) fn also(&mut self, paths: &[PathBuf]) {
         let Some(watcher) = &mut self.watcher else { return };
+        // As the watcher names them.
+        let files = paths.iter().filter_map(|path| Some(folder(path).join(path.file_name()?)));
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).extend(files);
         for folder in paths.iter().map(|path| folder(path)) {
             if self.watched.contains(&folder) {
                 continue;
@@ -60,7 +73,20 @@ impl Watch {
         if self.hints.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
-        while let Ok(Some(())) = tokio::time::timeout(QUIET, self.hints.recv()).await {}
+        let latest = Instant::now() + PATIENCE;
+        while let Ok(Some(())) = timeout_at(latest.min(Instant::now() + QUIET), self.hints.recv()).await {}
+    }
+}
+
+/// Whether an event may be an edit. Reading is none, and neither is it that somebody else's file is written in the same
+/// folder: that may be a log that never rests.
+fn matters(event: &notify::Event, used: &BTreeSet<PathBuf>) -> bool {
+    match event.kind {
+        EventKind::Access(_) => false,
+        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_) | ModifyKind::Any) => {
+            event.paths.iter().any(|path| path.extension().is_some_and(|end| end == "toml") || used.contains(path))
+        }
+        _ => true,
     }
 }
 
@@ -69,5 +95,62 @@ fn folder(path: &Path) -> PathBuf {
     match path.is_dir() {
         true => path.to_owned(),
         false => path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{OpenOptions, rename, write};
+    use std::io::Write as _;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Far longer than a hint needs.
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn edits_are_noticed_beside_a_log_that_never_rests() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipeline, program) = (folder.path().join("a.toml"), folder.path().join("a.vrl"));
+        for path in [&pipeline, &program] {
+            write(path, "").unwrap();
+        }
+        let mut log = OpenOptions::new().create(true).append(true).open(folder.path().join("busy.log")).unwrap();
+        let mut watch = Watch::new(&[folder.path().to_owned()]);
+        watch.also(std::slice::from_ref(&program));
+        let mut busy = || log.write_all(b"line\n").unwrap();
+        busy();
+        let saved = folder.path().join("a.toml.tmp");
+        for edit in [&(|| write(&pipeline, "x").unwrap()) as &dyn Fn(), &|| write(&program, "x").unwrap(), &|| {
+            write(&saved, "y").unwrap();
+            rename(&saved, &pipeline).unwrap();
+        }] {
+            edit();
+            let noticed = async {
+                tokio::select! {
+                    () = watch.changed() => {}
+                    () = async { loop { busy(); tokio::time::sleep(Duration::from_millis(10)).await } } => {}
+                }
+            };
+            timeout(DEADLINE, noticed).await.expect("an edit is noticed");
+        }
+    }
+
+    #[test]
+    fn what_others_write_is_no_edit() {
+        let event = |kind, path: &str| notify::Event::new(kind).add_path(PathBuf::from(path));
+        let written = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
+        let used = BTreeSet::from([PathBuf::from("/p/a.vrl")]);
+        for (kind, path, expected) in [
+            (written, "/p/a.toml", true),
+            (written, "/p/a.vrl", true),
+            (written, "/p/busy.log", false),
+            (EventKind::Create(notify::event::CreateKind::Any), "/p/..data", true),
+            (EventKind::Access(notify::event::AccessKind::Any), "/p/a.toml", false),
+        ] {
+            assert_eq!(matters(&event(kind, path), &used), expected, "{kind:?} {path}");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod alerts;
 mod buffer;
+mod certificates;
 mod classic;
 mod commands;
 mod contract;

@@ -20,6 +20,7 @@ mod durable;
 mod examples;
 mod http;
 mod once;
+mod orphans;
 mod reload;
 mod telemetry;
 mod validate;

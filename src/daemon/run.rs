@@ -130,7 +130,8 @@ fn announce(data_dir: &DataDir, compiled: &Compiled, address: Option<SocketAddr>
     );
 }
 
-const CHECKPOINTS: &str = "checkpoints.redb";
+/// The file of the checkpoints, in `data_dir`.
+pub(crate) const CHECKPOINTS: &str = "checkpoints.redb";
 
 /// A one-shot keeps its state apart, by its pipelines' files, so that it may stand beside a daemon and other one-shots.
 fn data_path(settings: &DaemonSettings, compiled: &Compiled, once: bool) -> PathBuf {

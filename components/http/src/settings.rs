@@ -232,7 +232,7 @@ impl HttpSettings {
         // Where nothing may be left behind, nothing will be received either.
         let (desk, decoder, origin) = if self.respond_when.is_on_disk() && !context.dry_run {
             let max_size = self.buffer.unwrap_or_default().max_size();
-            let log = durable::open(context.data_dir.join("log"), max_size).await?;
+            let log = durable::open(context.data_dir.join(durable::FOLDER), max_size).await?;
             let replay = Box::new(Replay::new(log, max_size, bounds, context)?);
             // Fields are taken out when the events come from the log.
             let decoder = Decoder::new(self.framing.method, self.decoding.codec, &Arc::default());

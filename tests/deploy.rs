@@ -4,6 +4,7 @@ mod compose;
 mod dashboards;
 mod monitoring;
 mod pipelines;
+mod start;
 
 use std::path::{Path, PathBuf};
 

@@ -7,6 +7,7 @@ mod support;
 
 mod alerts;
 mod buffer;
+mod certificates;
 mod classic;
 mod commands;
 mod contract;
@@ -19,6 +20,7 @@ mod durable;
 mod examples;
 mod http;
 mod once;
+mod orphans;
 mod reload;
 mod telemetry;
 mod validate;

@@ -25,6 +25,7 @@ fn stdin_is_read_to_its_end() {
         let said = run(place.logd().args(["run", "--once"]).stdin(Stdio::from(File::open(&input).expect("there"))));
         assert_eq!(said.code, Some(0), "{}", said.err);
         assert!(said.out == text, "round {round}: {} lines of 10,000\n{}", said.out.lines().count(), said.err);
+        assert!(said.err.contains("data/once/copy-"), "the folder that is used is named: {}", said.err);
     }
 }
 

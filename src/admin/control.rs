@@ -34,9 +34,13 @@ pub(crate) enum Command {
     DropLetters(Vec<u64>),
     /// Give these dead letters to the components that refused them.
     ReplayLetters(Vec<u64>),
+    /// Say what waits on disk, a line each.
+    ListBuffers,
+    /// Throw away what a component holds that is not there any more: `PIPELINE/NAME`.
+    DropBuffer(String),
 }
 
-/// What came of it: one line for people.
+/// What came of it, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Answer {

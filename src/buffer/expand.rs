@@ -17,6 +17,14 @@ use super::writer::BufferWriter;
 use crate::checkpoint::Store;
 use crate::topology::{Graph, Input, Node};
 
+/// Where the buffers are, in `data_dir`.
+pub(super) const FOLDER: &str = "buffers";
+
+/// The name of one side of the buffer in front of a sink. No component of a user has a dot in its name.
+pub(super) fn side(sink: &ComponentId, side: &str) -> ComponentId {
+    ComponentId::new(sink.pipeline(), &format!("{}.{side}", sink.id()))
+}
+
 /// What both sides are built from.
 #[derive(Clone, Debug)]
 struct Sides {
@@ -37,20 +45,18 @@ pub(crate) fn expand(graph: &Graph, data_dir: &std::path::Path, buffers: &Buffer
     for place in 0..graph.nodes.len() {
         let Node { id, buffer, .. } = &graph.nodes[place];
         let Some(max_size) = buffer.on_disk() else { continue };
-        // No component of a user has a dot in its name.
-        let named = |side: &str| ComponentId::new(id.pipeline(), &format!("{}.{side}", id.id()));
         let sides = Sides {
             sink: id.clone(),
-            writer: named("buffer"),
+            writer: side(id, "buffer"),
             max_size,
             when_full: buffer.when_full,
-            folder: data_dir.join("buffers").join(id.pipeline()).join(id.id()),
+            folder: data_dir.join(FOLDER).join(id.pipeline()).join(id.id()),
             buffers: buffers.clone(),
             store: store.clone(),
         };
         let reader = expanded.nodes.len();
         let source = Plan::Source(Arc::new(Reading(sides.clone())));
-        expanded.nodes.push(Node::new(named("buffered"), source, Vec::new()));
+        expanded.nodes.push(Node::new(side(id, "buffered"), source, Vec::new()));
         let inputs = std::mem::replace(&mut expanded.nodes[place].inputs, vec![Input { node: reader, port: 0 }]);
         expanded.nodes[place].buffer = BufferSettings::default();
         expanded.nodes.push(Node::new(sides.writer.clone(), Plan::Sink(Arc::new(Writing(sides))), inputs));

@@ -14,11 +14,13 @@
 //! that is complete, and what a crash leaves behind it is never read: nothing is doubled on the way.
 
 mod expand;
+mod holdings;
 mod log;
 mod reader;
 mod settings;
 mod writer;
 
 pub(crate) use expand::expand;
+pub(crate) use holdings::{Holding, holdings};
 pub(crate) use log::Buffers;
 pub(crate) use settings::{BufferSettings, WhenFull};

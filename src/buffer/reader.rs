@@ -18,6 +18,11 @@ const VERSION: u8 = 1;
 /// What is read at once, in bytes.
 const CHUNK: usize = 1 << 20;
 
+/// The last record that was delivered at a position.
+pub(super) fn delivered(position: &[u8]) -> Option<u64> {
+    snapshot::decode(VERSION, position).ok()
+}
+
 /// Reads batches from the log of a buffer, as far as epochs are complete.
 pub(super) struct BufferReader {
     buffer: Arc<Buffer>,

@@ -9,8 +9,14 @@ use logd_sdk::event::{stored, write_json};
 
 use super::Exit;
 use super::settings::{Configuration, print, say};
+use crate::admin::control::{self, Answer, Command};
+use crate::buffer::{Holding, holdings};
+use crate::checkpoint::Store;
+use crate::config::compile::Compiled;
+use crate::config::daemon::DaemonSettings;
+use crate::daemon::{self, CHECKPOINTS, DataDir};
 
-/// Look at the disk buffers; also while the daemon runs
+/// Look at what waits on disk, and drop what is of components that are gone; also while the daemon runs
 #[derive(Args, Debug)]
 pub(super) struct Buffer {
     #[command(flatten)]
@@ -26,13 +32,18 @@ pub(super) struct Buffer {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List them: batches that wait, bytes on disk
+    /// List them: what waits, bytes on disk, and which of them are of components that are gone
     Ls,
     /// Read every record, and say what is broken; exit 1 if anything is
     Check,
     /// Print the events that wait in one, as JSON lines
     Cat {
         /// The buffer: PIPELINE/SINK
+        name: String,
+    },
+    /// Throw away what a component holds that is gone
+    Drop {
+        /// The component, as `ls` shows it: PIPELINE/NAME
         name: String,
     },
 }
@@ -43,16 +54,58 @@ impl Buffer {
             Ok(settings) => settings,
             Err(exit) => return exit,
         };
-        let folder = self.data_dir.unwrap_or(settings.data_dir).join("buffers");
+        let data_dir = self.data_dir.clone().unwrap_or_else(|| settings.data_dir.clone());
+        let folder = data_dir.join("buffers");
         let result = match &self.action {
-            Action::Ls => list(&folder),
+            Action::Ls => self.ask(&settings, &data_dir, &Command::ListBuffers),
             Action::Check => check(&folder),
             Action::Cat { name } => cat(&folder.join(name)),
+            Action::Drop { name } => self.ask(&settings, &data_dir, &Command::DropBuffer(name.clone())),
         };
         result.unwrap_or_else(|error| {
             say(&format!("logd: {error:#}\n"));
             Exit::Unavailable
         })
+    }
+
+    /// Has the daemon do it, or does it here where none runs.
+    fn ask(&self, settings: &DaemonSettings, data_dir: &Path, command: &Command) -> anyhow::Result<Exit> {
+        if !data_dir.exists() {
+            return Ok(print("There are no disk buffers.\n"));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let answer = match runtime.block_on(control::ask(data_dir, command))? {
+            Some(answer) => answer,
+            None => self
+                .obey(settings, data_dir, command)
+                .map_or_else(|error| Answer::Failed(format!("{error:#}")), Answer::Done),
+        };
+        Ok(match answer {
+            Answer::Done(said) => print(&format!("{said}\n")),
+            Answer::Failed(why) => {
+                say(&format!("logd: {why}\n"));
+                Exit::Failure
+            }
+        })
+    }
+
+    /// Does it while nobody else has the folder.
+    fn obey(&self, settings: &DaemonSettings, data_dir: &Path, command: &Command) -> anyhow::Result<String> {
+        let _held = DataDir::take(data_dir)?;
+        let checkpoints = data_dir.join(CHECKPOINTS);
+        let store = checkpoints.exists().then(|| Store::open(&checkpoints)).transpose()?;
+        let Compiled { graph, files, .. } = self.configuration.compile(settings, false);
+        // What a broken file has in it nobody knows.
+        let is_unknown = |pipeline: &str| files.iter().any(|file| file.id == pipeline && !file.accepted);
+        let judged = |holding: Holding| {
+            let is_orphan = !is_unknown(holding.component.pipeline()) && !holding.is_of(&graph);
+            (holding, is_orphan)
+        };
+        let found: Vec<_> = holdings(data_dir, store.as_ref())?.into_iter().map(judged).collect();
+        match command {
+            Command::DropBuffer(name) => daemon::drop_orphan(&found, name, store.as_ref()),
+            _ => Ok(daemon::list(&found)),
+        }
     }
 }
 
@@ -78,17 +131,6 @@ fn folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
     folders.sort();
     Ok(folders)
-}
-
-fn list(folder: &Path) -> anyhow::Result<Exit> {
-    let mut text = String::new();
-    for (name, report) in buffers(folder)? {
-        let last = report.segments.iter().filter_map(|segment| segment.last).max().unwrap_or(0);
-        let (waiting, bytes) =
-            (last.saturating_sub(report.released), report.segments.iter().map(|segment| segment.size).sum::<u64>());
-        text += &format!("{name}  {waiting} batches wait, {bytes} bytes on disk\n");
-    }
-    Ok(print(if text.is_empty() { "There are no disk buffers.\n" } else { &text }))
 }
 
 fn check(folder: &Path) -> anyhow::Result<Exit> {

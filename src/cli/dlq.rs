@@ -186,6 +186,7 @@ impl Dlq {
                 Command::ReplayLetters(numbers) => {
                     daemon::replay(dead, data_dir, numbers, has).await?.0 + " They are read at the next start."
                 }
+                Command::ListBuffers | Command::DropBuffer(_) => anyhow::bail!("this is not about letters"),
             }))
         })?;
         Ok(match answer {

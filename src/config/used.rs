@@ -1,4 +1,5 @@
-//! Files beside the pipelines' whose text belongs to a component's settings, such as the program of a `remap`.
+//! Files beside the pipelines' whose text belongs to a component's settings, such as the program of a `remap`, or a
+//! certificate.
 //!
 //! They are read here, each once, and handed to the settings before these are checked. What is in them counts as part of
 //! the pipeline: a mistake in one refuses it, and an edit of one changes it.
@@ -15,13 +16,16 @@ use super::diagnostic::Diagnostics;
 use super::load;
 use super::source_file::SourceFile;
 
+/// Where a file is, and whether no message may show a line of it.
+type Used = (PathBuf, bool);
+
 /// The files that all pipelines use.
 #[derive(Debug, Default)]
 pub(super) struct UsedFiles {
     /// What is in them, or why they can't be read.
-    files: BTreeMap<PathBuf, Result<Arc<SourceFile>, String>>,
+    files: BTreeMap<Used, Result<Arc<SourceFile>, String>>,
     /// Which of them a pipeline uses.
-    users: BTreeMap<String, BTreeSet<PathBuf>>,
+    users: BTreeMap<String, BTreeSet<Used>>,
 }
 
 impl UsedFiles {
@@ -35,13 +39,15 @@ impl UsedFiles {
         diagnostics: &mut Diagnostics,
     ) {
         for (key, setting) in plan.files() {
-            let path = setting.path().to_owned();
-            self.users.entry(pipeline.to_owned()).or_default().insert(path.clone());
+            let (path, is_hidden) = (setting.path().to_owned(), setting.is_hidden());
+            self.users.entry(pipeline.to_owned()).or_default().insert((path.clone(), is_hidden));
             let read = || match load::bytes(&path) {
+                // A mistake in it would be shown with its line.
+                Ok(bytes) if is_hidden && std::str::from_utf8(&bytes).is_err() => Err("it is no text".to_owned()),
                 Ok(bytes) => Ok(load::text(&path, bytes, diagnostics)),
                 Err(error) => Err(error.to_string()),
             };
-            match self.files.entry(path.clone()).or_insert_with(read) {
+            match self.files.entry((path.clone(), is_hidden)).or_insert_with(read) {
                 Ok(file) => setting.set_text(file.text()),
                 Err(error) => {
                     let problem = report.error(key, format!("the file {} can't be read: {error}", path.display()));
@@ -55,8 +61,8 @@ impl UsedFiles {
 
     /// The files that a pipeline uses, of those that could be read.
     pub(super) fn of(&self, pipeline: &str) -> impl Iterator<Item = &Arc<SourceFile>> {
-        let paths = self.users.get(pipeline).into_iter().flatten();
-        paths.filter_map(|path| self.files.get(path)?.as_ref().ok())
+        let used = self.users.get(pipeline).into_iter().flatten();
+        used.filter_map(|used| self.files.get(used)?.as_ref().ok())
     }
 
     /// Takes the files that a pipeline uses into a fingerprint.
@@ -66,7 +72,7 @@ impl UsedFiles {
 
     /// Where all of them are, or should be.
     pub(super) fn paths(self) -> Vec<PathBuf> {
-        self.files.into_keys().collect()
+        self.files.into_keys().map(|(path, _)| path).collect()
     }
 }
 

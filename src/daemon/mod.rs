@@ -3,6 +3,7 @@
 mod data_dir;
 mod neighbour;
 mod obey;
+mod orphans;
 mod parts;
 mod reload;
 mod run;
@@ -13,5 +14,6 @@ mod watch;
 pub(crate) use data_dir::{DataDir, InUse};
 pub(crate) use neighbour::listens;
 pub(crate) use obey::{drop_letters, replay};
-pub(crate) use run::{Ended, Options, run, threads};
+pub(crate) use orphans::{drop_orphan, list};
+pub(crate) use run::{CHECKPOINTS, Ended, Options, run, threads};
 pub(crate) use watch::Watch;

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{bail, ensure};
 use logd_sdk::ComponentId;
 
+use super::orphans::list;
 use super::reload::Fleet;
 use crate::admin::control::{Answer, Command};
 use crate::dead_letters::{self, DeadLetters, Letter};
@@ -14,6 +15,8 @@ use crate::dead_letters::{self, DeadLetters, Letter};
 pub(super) async fn obey(command: Command, fleet: &mut Fleet) -> Answer {
     let (dead, data_dir) = (fleet.environment().dead_letters.clone(), fleet.environment().data_dir.clone());
     let result = match command {
+        Command::ListBuffers => fleet.holdings().await.map(|found| list(&found)),
+        Command::DropBuffer(name) => fleet.drop_orphan(&name).await,
         Command::DropLetters(numbers) => drop_letters(&dead, &numbers).await,
         Command::ReplayLetters(numbers) => match replay(&dead, &data_dir, &numbers, |one| fleet.has(one)).await {
             Ok((said, components)) => {

@@ -11,6 +11,7 @@ use metrics::{Gauge, gauge};
 use tokio::time::Instant;
 
 use super::unit::{Plan, Stopped, Unit};
+use crate::buffer::Holding;
 use crate::config::compile::Compiled;
 use crate::topology::{Environment, Status};
 
@@ -29,6 +30,8 @@ pub(crate) struct Fleet {
     successful: Gauge,
     /// Components that are gone, since when, and that have perhaps left something.
     removed: BTreeMap<ComponentId, Instant>,
+    /// What such components hold on disk, as it was found last.
+    orphans: Vec<Holding>,
     /// Whether a good version of a file is not in use, for it could not be started.
     is_behind: bool,
 }
@@ -47,6 +50,7 @@ impl Fleet {
             files: BTreeMap::new(),
             successful,
             removed: BTreeMap::new(),
+            orphans: Vec::new(),
             is_behind: false,
         };
         let mut failed = Vec::new();
@@ -68,6 +72,7 @@ impl Fleet {
             fleet.units.push(plan.keep_trying(&fleet.environment));
         }
         fleet.report(compiled);
+        fleet.look_for_orphans().await;
         fleet.successful.set(f64::from(u8::from(compiled.errors() == 0)));
         Ok(fleet)
     }
@@ -114,6 +119,7 @@ impl Fleet {
         }
         self.forget();
         self.report(compiled);
+        self.look_for_orphans().await;
         self.successful.set(f64::from(u8::from(compiled.errors() == 0 && !self.is_behind)));
     }
 
@@ -207,9 +213,11 @@ impl Fleet {
         for component in running.into_iter().flatten() {
             self.removed.remove(&component);
         }
+        // Without its state, what a buffer holds could not be told from what came twice.
+        let held: BTreeSet<&ComponentId> = self.orphans.iter().flat_map(Holding::states).collect();
         let gone: Vec<ComponentId> = self
             .removed
-            .extract_if(.., |_, since| since.elapsed() >= KEEP_STATE)
+            .extract_if(.., |component, since| since.elapsed() >= KEEP_STATE && !held.contains(component))
             .map(|(component, _)| component)
             .collect();
         if !gone.is_empty()
@@ -229,5 +237,6 @@ fn names(plan: &Plan) -> String {
     plan.pipelines.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
+mod orphans;
 #[cfg(test)]
 mod tests;

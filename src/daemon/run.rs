@@ -86,7 +86,7 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     }
     let mut fleet = Fleet::start(&compiled, environment.clone()).await?;
     parts.show(&fleet);
-    announce(&settings, &compiled, address);
+    announce(&data_dir, &compiled, address);
 
     if once {
         tokio::select! {
@@ -117,20 +117,21 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
 }
 
 /// Says what runs, and where it can be looked at.
-fn announce(settings: &DaemonSettings, compiled: &Compiled, address: Option<SocketAddr>) {
+fn announce(data_dir: &DataDir, compiled: &Compiled, address: Option<SocketAddr>) {
     let running: Vec<&str> = compiled.files.iter().filter(|file| file.accepted).map(|file| file.id.as_str()).collect();
     let metrics = address.map_or_else(|| "off".to_owned(), |address| format!("http://{address}/metrics"));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         pipelines = running.join(", "),
         components = compiled.graph.nodes.len(),
-        data = %settings.data_dir.display(),
+        data = %data_dir.path().display(),
         metrics,
         "Started."
     );
 }
 
-const CHECKPOINTS: &str = "checkpoints.redb";
+/// The file of the checkpoints, in `data_dir`.
+pub(crate) const CHECKPOINTS: &str = "checkpoints.redb";
 
 /// A one-shot keeps its state apart, by its pipelines' files, so that it may stand beside a daemon and other one-shots.
 fn data_path(settings: &DaemonSettings, compiled: &Compiled, once: bool) -> PathBuf {

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::buffer;
+use crate::buffer::{self, Holding};
 use crate::checkpoint::Outcome;
 use crate::config::compile::PipelineFile;
 use crate::dead_letters;
@@ -61,6 +61,11 @@ impl Plan {
     /// Whether it has this component.
     pub(crate) fn has(&self, component: &ComponentId) -> bool {
         self.graph.nodes.iter().any(|node| node.id == *component)
+    }
+
+    /// Whether one of its components goes on with what is held there.
+    pub(crate) fn uses(&self, holding: &Holding) -> bool {
+        holding.is_of(&self.graph)
     }
 
     /// Its components and those that the daemon adds: what is to be tried again, and buffers on disk.

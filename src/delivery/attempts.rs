@@ -45,6 +45,27 @@ impl Shared {
         Arc::new(batch.select(&rows))
     }
 
+    /// Asks the sink's service whether it answers, until it does.
+    pub(crate) async fn probe(&self) {
+        let (timeout, account) = (self.delivery.attempt_timeout, &self.links.account);
+        let mut backoff = Backoff::new(self.delivery.first_backoff, self.delivery.longest_backoff);
+        loop {
+            let error = match tokio::time::timeout(timeout, self.sink.probe()).await {
+                Ok(Ok(())) if backoff.failures() == 0 => return,
+                Ok(Ok(())) => return account.health().well(),
+                Ok(Err(error)) => format!("{error:#}"),
+                Err(_) => format!("no answer within {timeout:?}"),
+            };
+            let wait = backoff.next(None);
+            account.health().ill(error.clone());
+            if backoff.failures().is_power_of_two() {
+                tracing::warn!(component = %account.component(), error, attempts = backoff.failures(),
+                    "A sink can't deliver yet; asking again.");
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
     /// Delivers a batch, in parts of as many events as the sink takes, one after the other. Returns how long the attempts
     /// took.
     pub(crate) async fn deliver(&self, batch: Arc<Batch>, under_way: usize) -> anyhow::Result<Duration> {

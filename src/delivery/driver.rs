@@ -84,13 +84,21 @@ impl Driver {
     /// Runs until the input ends.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
         let timeout = self.shared.delivery.timeout;
+        // So that it shows before the first event whether there will be a way out; what is delivered shows it too.
+        let shared = Arc::clone(&self.shared);
+        let mut probe = std::pin::pin!(shared.probe());
+        let mut probing = true;
         loop {
             let due = self.gathering.as_ref().map_or_else(Instant::now, |gathering| gathering.since + timeout);
             let room = self.deliveries.len() < self.shared.limit().allowed();
             tokio::select! {
                 biased;
-                Some(settled) = self.deliveries.join_next() => self.settle(settled)?,
+                Some(settled) = self.deliveries.join_next() => {
+                    self.settle(settled)?;
+                    probing = false;
+                }
                 Some(command) = self.commands.recv() => self.apply(command).await,
+                () = &mut probe, if probing => probing = false,
                 () = sleep_until(due), if self.gathering.is_some() && room => self.begin(),
                 arrival = self.inlet.next(), if room => match arrival? {
                     Arrival::Batch(parcel) => {

@@ -136,11 +136,13 @@ pub(crate) struct Recorder {
     /// Counted over all lives, as [`commit`](Self::commit) is.
     pub(crate) sync: Hook<Result<(), &'static str>>,
     pub(crate) commit: Hook<Result<(), &'static str>>,
+    pub(crate) probe: Hook<Result<(), &'static str>>,
     pub(crate) asked: Record<Asked>,
     /// How long its build takes.
     pub(crate) building: Duration,
     pub(crate) syncs: Record<()>,
     pub(crate) commits: Record<()>,
+    pub(crate) probes: Record<()>,
 }
 
 impl Recorder {
@@ -151,10 +153,12 @@ impl Recorder {
             answer: Arc::new(|_| Some(Attempt::delivered())),
             sync: always(Ok(())),
             commit: always(Ok(())),
+            probe: always(Ok(())),
             asked: Arc::default(),
             building: Duration::ZERO,
             syncs: Arc::default(),
             commits: Arc::default(),
+            probes: Arc::default(),
         }
     }
 
@@ -177,6 +181,10 @@ impl Sink for Recorder {
             Some(attempt) => attempt,
             None => pending().await,
         }
+    }
+
+    async fn probe(&self) -> anyhow::Result<()> {
+        (self.probe)(note(&self.probes, ())).map_err(anyhow::Error::msg)
     }
 
     async fn sync(&self) -> anyhow::Result<Option<Vec<u8>>> {

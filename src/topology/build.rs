@@ -200,9 +200,14 @@ impl Component<'_> {
     }
 }
 
+/// Where components may keep files: each in `PIPELINE/NAME` in it.
+pub(crate) fn component_dirs(data_dir: &Path) -> PathBuf {
+    data_dir.join("components")
+}
+
 /// Where a component may keep files.
 pub(super) fn component_dir(data_dir: &Path, id: &ComponentId) -> PathBuf {
-    data_dir.join("components").join(id.pipeline()).join(id.id())
+    component_dirs(data_dir).join(id.pipeline()).join(id.id())
 }
 
 /// Keeps where a sink stands before it has been given anything.

@@ -15,7 +15,7 @@ mod suspects;
 mod transform_node;
 mod watermarks;
 
-pub(crate) use build::{Built, Environment, build};
+pub(crate) use build::{Built, Environment, build, component_dirs};
 pub(crate) use edge::Room;
 pub(crate) use graph::{Graph, Input, Node};
 pub(crate) use inlet::{Arrival, Inlet};

@@ -16,6 +16,7 @@ pub mod detector;
 pub mod explain;
 pub mod incident;
 pub mod rule;
+mod short;
 pub mod time;
 mod transform;
 pub mod window;

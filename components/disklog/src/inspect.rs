@@ -16,6 +16,8 @@ use crate::walk::{Item, Walk};
 /// What is in a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
+    /// What names the log, if that can be read.
+    pub id: Option<u64>,
     /// The segments in their order.
     pub segments: Vec<Segment>,
     /// Everything up to this number was released.
@@ -48,6 +50,19 @@ pub struct Segment {
 }
 
 impl Report {
+    /// How many records come after this number, and were not released. Broken ones among them count.
+    #[must_use]
+    pub fn after(&self, number: u64) -> u64 {
+        let last = self.segments.iter().filter_map(|segment| segment.last).max().unwrap_or(0);
+        last.saturating_sub(self.released.max(number))
+    }
+
+    /// What the segments take, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.size).sum()
+    }
+
     /// Everything can be read: nothing is broken, and no number is missing. An unfinished end is no damage.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -66,8 +81,8 @@ impl Report {
 /// # Errors
 /// The folder or a segment can't be read.
 pub fn report(folder: &Path) -> Result<Report, Error> {
-    let Names { segments: names, foreign, bad } = names(folder)?;
-    let mut report = Report { foreign, bad, ..Report::default() };
+    let Names { id, segments: names, foreign, bad } = names(folder)?;
+    let mut report = Report { id, foreign, bad, ..Report::default() };
     for (place, name) in names.iter().enumerate() {
         let Some(bytes) = load(folder, name)? else { continue };
         let until = names.get(place + 1).map_or(u64::MAX, |next| next.first);
@@ -150,6 +165,7 @@ impl Iterator for Records {
 
 /// What the names in a folder say.
 struct Names {
+    id: Option<u64>,
     segments: Vec<Name>,
     foreign: Vec<String>,
     bad: Vec<String>,
@@ -160,8 +176,8 @@ fn names(folder: &Path) -> Result<Names, Error> {
     let mut bad: Vec<String> = names.iter().filter(|name| is_bad(name)).cloned().collect();
     bad.sort();
     let id = Real.open_to_read(&folder.join(LOCK)).ok().and_then(|lock| place::read_id(&*lock));
-    let (segments, _, foreign) = place::sort(names, id);
-    Ok(Names { segments, foreign, bad })
+    let (segments, id, foreign) = place::sort(names, id);
+    Ok(Names { id, segments, foreign, bad })
 }
 
 /// A segment's bytes; `None` if it is gone by now.

@@ -24,17 +24,17 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Reads the files that the settings name.
+    /// Takes from the settings what they have in common.
     ///
     /// # Errors
-    /// One can't be read, or `check` was not heeded.
-    pub(crate) async fn new(gzip: bool, auth: Option<&AuthSettings>, tls: &ClientTls) -> anyhow::Result<Self> {
+    /// A file could not be read, or `check` was not heeded.
+    pub(crate) fn new(gzip: bool, auth: Option<&AuthSettings>, tls: &ClientTls) -> anyhow::Result<Self> {
         Ok(Self {
             gzip,
             authorization: auth.map(AuthSettings::header).transpose()?,
             any: tls.verify_certificate == Some(false),
-            authority: tls.ca().await?,
-            identity: tls.identity().await?.map(|(certificate, key)| [certificate, key].join(&b'\n')),
+            authority: tls.ca()?.map(<[u8]>::to_vec),
+            identity: tls.identity()?.map(|(certificate, key)| [certificate, key].join(&b'\n')),
         })
     }
 

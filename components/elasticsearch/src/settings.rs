@@ -4,7 +4,7 @@ use logd_sdk::component::{Settings, SinkSettings};
 use logd_sdk::condition::{Conditions, Reads};
 use logd_sdk::report::{KeyPath, Report};
 use logd_sdk::settings::{
-    BatchSettings, ClientTls, Duration, Fault, FieldPath, NameTemplate, RequestSettings, Template,
+    BatchSettings, ClientTls, Duration, Fault, FieldPath, NameTemplate, RequestSettings, Template, TextFile,
 };
 use logd_sdk::sink::{Delivery, Repeats};
 use logd_sdk::{Check, Context, Time};
@@ -139,6 +139,10 @@ compression = "gzip"
 auth = { strategy = "basic", user = "logd", password = "${ELASTICSEARCH_PASSWORD:-}" }
 "#;
 
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        self.tls.files("tls")
+    }
+
     fn check(&self, check: &mut Check<'_>) {
         let report = &mut *check.report;
         if self.endpoints.is_empty() {
@@ -252,7 +256,7 @@ impl SinkSettings for ElasticsearchSettings {
     }
 
     async fn build(&self, context: &Context) -> anyhow::Result<Elasticsearch> {
-        let client = Client::new(self.compression == Compression::Gzip, self.auth.as_ref(), &self.tls).await?;
+        let client = Client::new(self.compression == Compression::Gzip, self.auth.as_ref(), &self.tls)?;
         let mut nodes = Vec::with_capacity(self.endpoints.len());
         for endpoint in &self.endpoints {
             nodes.push((endpoint.clone(), client.of(endpoint)?));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use logd_sdk::condition::{Condition, Conditions};
+use logd_sdk::contract;
 use logd_sdk::meters::Meters;
 use logd_sdk::report::Report;
 use logd_sdk::settings::Fault;
@@ -50,7 +51,9 @@ pub(crate) fn context() -> Context {
 
 /// Settings from TOML.
 pub(crate) fn settings(text: &str) -> ElasticsearchSettings {
-    toml::from_str(text).unwrap()
+    let mut settings: ElasticsearchSettings = toml::from_str(text).unwrap();
+    contract::read_files(settings.files());
+    settings
 }
 
 /// What the check says of these settings: `key: message`.

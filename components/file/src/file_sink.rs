@@ -8,6 +8,7 @@ mod files;
 mod journal;
 mod name;
 mod output;
+mod probe;
 
 use std::collections::BTreeMap;
 
@@ -159,7 +160,7 @@ impl Sink for FileSink {
     }
 
     async fn probe(&self) -> anyhow::Result<()> {
-        self.namer.probe()
+        blocking(|| probe::probe(self.namer.folder(), self.namer.only_file()))
     }
 
     async fn sync(&self) -> anyhow::Result<Option<Vec<u8>>> {

@@ -40,6 +40,8 @@ mod tests;
 
 use logd_sdk::Component;
 
+pub use durable::{Left, left};
+
 /// The components of this family.
 pub static COMPONENTS: &[Component] = &[
     Component::source::<settings::HttpSettings>(),

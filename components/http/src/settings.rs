@@ -12,7 +12,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use logd_sdk::component::{Makes, Settings, SourceSettings};
 use logd_sdk::http::{self, Limits, Listener};
-use logd_sdk::settings::Address;
+use logd_sdk::report::KeyPath;
+use logd_sdk::settings::{Address, TextFile};
 use logd_sdk::{Check, Context, event};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -158,6 +159,10 @@ decoding.codec = "json"
 auth = { strategy = "bearer", token = "${HTTP_TOKEN}" }
 "#;
 
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        self.tls.iter_mut().flat_map(TlsSettings::files).collect()
+    }
+
     fn check(&self, check: &mut Check<'_>) {
         let report = &mut *check.report;
         let sound = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
@@ -166,6 +171,9 @@ auth = { strategy = "bearer", token = "${HTTP_TOKEN}" }
         }
         if let Some(auth) = &self.auth {
             auth.check(report);
+        }
+        if let Some(tls) = &self.tls {
+            tls.check(report);
         }
         self.limits.check(self.respond_when.largest_body(), report);
         if let Some(buffer) = self.buffer {
@@ -212,10 +220,7 @@ impl HttpSettings {
     /// Builds the source with these bounds, of which not all can be set.
     pub(crate) async fn build_with(&self, context: &Context, limits: Limits) -> anyhow::Result<HttpSource> {
         let auth = self.auth.as_ref().map(AuthSettings::build).transpose()?;
-        let tls = match &self.tls {
-            Some(tls) => Some(tls.build().await?),
-            None => None,
-        };
+        let tls = self.tls.as_ref().map(TlsSettings::build).transpose()?;
         let address = self.address.socket();
         let listener = bind(address).await.with_context(|| format!("`address`: {address} can't be listened on"))?;
         let patience = self.limits.busy_timeout.map_or_else(|| self.respond_when.patience(), |timeout| *timeout);
@@ -227,7 +232,7 @@ impl HttpSettings {
         // Where nothing may be left behind, nothing will be received either.
         let (desk, decoder, origin) = if self.respond_when.is_on_disk() && !context.dry_run {
             let max_size = self.buffer.unwrap_or_default().max_size();
-            let log = durable::open(context.data_dir.join("log"), max_size).await?;
+            let log = durable::open(context.data_dir.join(durable::FOLDER), max_size).await?;
             let replay = Box::new(Replay::new(log, max_size, bounds, context)?);
             // Fields are taken out when the events come from the log.
             let decoder = Decoder::new(self.framing.method, self.decoding.codec, &Arc::default());

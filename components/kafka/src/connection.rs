@@ -144,7 +144,7 @@ impl Connection<'_> {
             // OpenSSL is built in, and does not know where this system keeps the authorities that it trusts.
             config.set("ssl.ca.location", "probe");
             for (option, path) in files.into_iter().filter_map(|(option, file)| Some((option, file.as_ref()?))) {
-                config.set(option, path.to_string_lossy());
+                config.set(option, path.path().to_string_lossy());
             }
             if let Some(passphrase) = key_pass {
                 config.set("ssl.key.password", passphrase.expose());

@@ -32,8 +32,8 @@ pub(crate) fn is_tls(info: &ConnectionInfo) -> bool {
 /// A client for these settings. Nothing is connected yet.
 ///
 /// # Errors
-/// A file of the settings `tls` can't be read.
-pub(crate) async fn client(settings: &RedisSettings) -> anyhow::Result<Client> {
+/// A file of the settings `tls` could not be read.
+pub(crate) fn client(settings: &RedisSettings) -> anyhow::Result<Client> {
     let info = parse(&settings.endpoint).map_err(|fault| anyhow!("`endpoint`: {}", fault.message))?;
     let mut redis = info.redis_settings().clone().set_db(i64::from(settings.db));
     if let Some(password) = settings.password.as_ref().map(|password| password.expose()).filter(|text| !text.is_empty())
@@ -44,17 +44,18 @@ pub(crate) async fn client(settings: &RedisSettings) -> anyhow::Result<Client> {
         }
     }
     let info = info.set_redis_settings(redis);
-    if is_tls(&info) { with_tls(info, &settings.tls).await } else { Ok(Client::open(info)?) }
+    if is_tls(&info) { with_tls(info, &settings.tls) } else { Ok(Client::open(info)?) }
 }
 
-async fn with_tls(mut info: ConnectionInfo, tls: &ClientTls) -> anyhow::Result<Client> {
+fn with_tls(mut info: ConnectionInfo, tls: &ClientTls) -> anyhow::Result<Client> {
     if tls.verify_certificate == Some(false)
         && let ConnectionAddr::TcpTls { host, port, tls_params, .. } = info.addr().clone()
     {
         info = info.set_addr(ConnectionAddr::TcpTls { host, port, insecure: true, tls_params });
     }
-    let identity = tls.identity().await?;
-    let client_tls = identity.map(|(client_cert, client_key)| ClientTlsConfig { client_cert, client_key });
-    let certificates = TlsCertificates { client_tls, root_cert: tls.ca().await? };
+    let identity = tls.identity()?;
+    let client_tls = identity
+        .map(|(certificate, key)| ClientTlsConfig { client_cert: certificate.to_vec(), client_key: key.to_vec() });
+    let certificates = TlsCertificates { client_tls, root_cert: tls.ca()?.map(<[u8]>::to_vec) };
     Client::build_with_tls(info, certificates).context("the certificates of `tls` can't be used")
 }

@@ -5,8 +5,9 @@ use std::num::{NonZeroU32, NonZeroU64};
 use indexmap::IndexMap;
 use logd_sdk::component::SinkSettings;
 use logd_sdk::condition::{Conditions, Reads};
+use logd_sdk::report::KeyPath;
 use logd_sdk::settings::{
-    BatchSettings, ClientTls, Duration, Encoding, FieldPath, NameTemplate, RequestSettings, Secret, Template,
+    BatchSettings, ClientTls, Duration, Encoding, FieldPath, NameTemplate, RequestSettings, Secret, Template, TextFile,
 };
 use logd_sdk::sink::{Concurrency, Delivery, Repeats};
 use logd_sdk::{Check, Context, Settings};
@@ -204,6 +205,10 @@ ttl = "1d"
 batch.max_events = 1000
 request.timeout = "5s"
 "#;
+
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        self.tls.files("tls")
+    }
 
     fn check(&self, check: &mut Check<'_>) {
         self::check(self, check);

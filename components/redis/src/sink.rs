@@ -49,7 +49,7 @@ impl Redis {
             };
             Target::Batches(Writer { key, shape, ttl, codec: settings.encoding.codec })
         };
-        Ok(Self { connections: Connections::new(endpoint::client(settings).await?, timeout), target })
+        Ok(Self { connections: Connections::new(endpoint::client(settings)?, timeout), target })
     }
 }
 

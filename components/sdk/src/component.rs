@@ -77,7 +77,8 @@ pub trait Settings: DeserializeOwned + JsonSchema + fmt::Debug + Send + Sync + '
     /// Its settings in TOML as they would stand in a pipeline, without `type` and `inputs`.
     const EXAMPLE: &'static str;
 
-    /// The files beside the pipeline's whose text belongs to the settings, and the settings that name them. The loader
+    /// The files beside the pipeline's whose text belongs to the settings, such as programs and certificates, and the
+    /// settings that name them. The loader
     /// reads them before it calls `check`, and what is in them counts as part of the pipeline.
     fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
         Vec::new()

@@ -84,6 +84,11 @@ impl Report {
         problem
     }
 
+    /// Adds what was found apart from it.
+    pub fn append(&mut self, other: Self) {
+        self.problems.extend(other.problems);
+    }
+
     /// What was found, in the order in which it was found.
     pub fn problems(&self) -> &[Problem] {
         &self.problems

@@ -148,7 +148,8 @@ pub trait Sink: Send + Sync + 'static {
     /// Makes one attempt. May be cancelled at any time, and then counts as failed.
     fn deliver(&self, batch: &Batch) -> impl Future<Output = Attempt> + Send;
 
-    /// Whether the service answers and would take events.
+    /// Whether the service answers and would take events: asked by `logd validate`, and at the start, again and again
+    /// until it does or something was delivered. Leaves nothing behind.
     ///
     /// # Errors
     /// Why not.

@@ -142,3 +142,38 @@ async fn files_that_refer_to_one_another_are_one_unit() {
     assert_eq!(yard.fleet.units().len(), 2);
     yard.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_removed_component_holds_keeps_its_place_and_nothing_else_does() {
+    let (logs, away) = (tempfile::tempdir().expect("a folder"), free_address());
+    std::fs::write(logs.path().join("x.log"), "one\n").expect("written");
+    let buffered = format!(
+        "[sources.in]\ntype = \"file\"\ninclude = [\"{}/*.log\"]\nread_from = \"beginning\"\n\
+         [sinks.out]\ntype = \"http\"\ninputs = [\"in\"]\nuri = \"http://{away}/\"\nbuffer.type = \"disk\"\n",
+        logs.path().display()
+    );
+    let mut yard = Yard::new(&[("a.toml", &buffered)]).await;
+    let store = yard.fleet.environment().store.clone();
+    let position = |id: &str| store.load(&ComponentId::new("a", id)).expect("read").position;
+    for _ in 0..1000 {
+        let found = yard.fleet.holdings().await.expect("read");
+        if found.iter().any(|(holding, orphaned)| holding.has_events() && !orphaned) && position("in").is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // What hangs is not waited for, and the time for which positions are kept is over.
+    tokio::time::pause();
+    yard.write(
+        "a.toml",
+        &pipeline(&free_address(), "blackhole").replace(".in]", ".other]").replace("\"in\"", "\"other\""),
+    );
+    yard.reload().await;
+    tokio::time::advance(KEEP_STATE + Duration::from_secs(1)).await;
+    yard.reload().await;
+    let found = yard.fleet.holdings().await.expect("read");
+    assert!(found.iter().any(|(holding, orphaned)| holding.has_events() && *orphaned), "{found:?}");
+    assert!(position("out.buffer").is_some(), "the next reader would take what waits for what came twice");
+    assert!(position("in").is_none());
+    yard.stop().await;
+}

@@ -186,6 +186,19 @@ async fn what_was_delivered_before_a_failure_is_not_sent_again_where_it_would_be
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sink_whose_service_does_not_answer_says_so_before_there_are_events() {
+    let answers: crate::testing::Hook<Result<(), &str>> = Arc::new(|turn| if turn < 3 { Err("away") } else { Ok(()) });
+    let recorder = Recorder { probe: answers, ..Recorder::new() };
+    let none = Numbers { ends: false, ..Numbers::new(0) };
+    let part = Bench::new().start(vec![source("source", &none), sink("sink", &recorder, &[(0, 0)])]).await;
+    eventually("a reason", || part.account("sink").health().reason().as_deref() == Some("away")).await;
+    eventually("an answer", || part.account("sink").health().reason().is_none()).await;
+    assert_eq!(noted(&recorder.probes).len(), 4, "it is asked until it answers");
+    part.stop.send(true).expect("told");
+    assert_eq!(part.end().await, Outcome::Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_waits_for_company_and_not_too_long() {
     let delivery =
         Delivery { max_events: 25, max_bytes: 1 << 20, timeout: Duration::from_millis(450), ..Delivery::default() };

@@ -8,6 +8,7 @@ use logd_sdk::{Batch, Field};
 use vrl::path::OwnedValuePath;
 
 use crate::incident::Key;
+use crate::short::short;
 
 /// The fields of `group_by`.
 #[derive(Debug)]
@@ -51,8 +52,8 @@ impl Places {
             match field.display() {
                 None => bytes.push(0),
                 Some(value) => {
-                    // Nothing of four gigabytes is a key.
-                    let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
+                    let value = short(&value);
+                    let length = value.len() as u32;
                     bytes.push(1);
                     bytes.extend_from_slice(&length.to_le_bytes());
                     bytes.extend_from_slice(value.as_bytes());
@@ -122,6 +123,15 @@ mod tests {
         assert_eq!(label(&key), "404,web");
         assert_eq!(values(&written).collect::<Vec<_>>(), [Some("404"), Some("web"), None]);
         assert_eq!(values(&written[..4]).count(), 0, "what is cut off is no value");
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut() {
+        let (group_by, long) = (group_by(&["url"]), "x".repeat(1_000_000));
+        let text = |end| vec![Slot::Text { start: 0, end }];
+        let written = bytes(&group_by, text(1_000_000), &long);
+        assert_eq!(group_by.key(&written)["url"], short(&long));
+        assert!(written.len() < 1100 && written != bytes(&group_by, text(999_999), &long), "what is cut off counts");
     }
 
     #[test]

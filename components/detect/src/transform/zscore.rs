@@ -27,6 +27,7 @@ pub(crate) struct ZscoreSettings {
     /// The field whose values are judged.
     field: FieldPath,
     /// The fields that make a key: each key has a baseline and incidents of its own. Without any, there is one key.
+    /// A text of more than 1 KiB is cut to that, and ends with `…` and a hash of all of it.
     #[serde(default)]
     group_by: Vec<FieldPath>,
     /// A value is an anomaly if it is more than this many standard deviations from the mean.

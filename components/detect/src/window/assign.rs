@@ -71,7 +71,7 @@ pub(super) fn assign(
                 table.key.clear();
                 for column in group_by {
                     let field = column.map_or(Field::Missing, |column| batch.field(place, column));
-                    tuple::write(field, &mut table.key);
+                    tuple::write_short(field, &mut table.key);
                 }
                 cell_of[place] = table.cell(span, time);
                 if let Some(least) = least_end.get_mut(row.block as usize) {

@@ -33,7 +33,8 @@ pub struct WindowSettings {
     #[serde(default)]
     pub clock: Clock,
     /// The fields that events of one group have in common; without any, all events are one group. A missing field is
-    /// a group of its own, and so is each type: the text `"1"` is not the number `1`.
+    /// a group of its own, and so is each type: the text `"1"` is not the number `1`. A text of more than 1 KiB is cut to
+    /// that, and ends with `…` and a hash of all of it, so that different ones stay apart.
     #[serde(default)]
     pub group_by: Vec<FieldPath>,
     /// What is reckoned for each window and group, by the name of the result's field.
@@ -48,10 +49,10 @@ pub struct WindowSettings {
     #[serde(default = "max_ahead")]
     pub max_ahead: Duration,
     /// How many groups may have open windows at once. Each takes about 260 bytes for each of its windows with a count,
-    /// and 450 with a count, a rate, a mean and a maximum; more with `distinct` (up to 8 KiB), `samples` (the events) and
-    /// `quantile` (100 bytes, and 2 KiB or more from 32 numbers on). Beyond the limit, the groups whose last event is
-    /// the oldest are given up with their open windows, a sixteenth of them at once, and counted as errors
-    /// `key_evicted`; that it has begun is logged once.
+    /// and 450 with a count, a rate, a mean and a maximum; more with `distinct` (up to 8 KiB), `samples` (the events,
+    /// up to 16 KiB of each), `first` and `last` (up to 1 KiB) and `quantile` (100 bytes, and 2 KiB or more from 32
+    /// numbers on). Beyond the limit, the groups whose last event is the oldest are given up with their open windows, a
+    /// sixteenth of them at once, and counted as errors `key_evicted`; that it has begun is logged once.
     #[serde(default = "max_keys")]
     pub max_keys: usize,
 }
@@ -98,11 +99,14 @@ pub enum Function {
     Quantile,
     /// How many different values the field has: exact up to 512, then from a HyperLogLog with a standard error of 1.6 %.
     Distinct,
-    /// The field of the earliest event that has it; of several at one time the least id decides.
+    /// The field of the earliest event that has it; of several at one time the least id decides. A text of more than 1
+    /// KiB is cut, as in a key.
     First,
-    /// The field of the latest event that has it; of several at one time the greatest id decides.
+    /// The field of the latest event that has it; of several at one time the greatest id decides. A text of more than 1
+    /// KiB is cut, as in a key.
     Last,
-    /// The first `n` events by time, then id, as evidence: an array. Detectors show it in the anomalies that they find
+    /// The first `n` events by time, then id, as evidence: an array, in which one of more than 16 KiB is a text, of its
+    /// beginning. Detectors show it in the anomalies that they find
     /// in the window.
     Samples,
 }

@@ -10,6 +10,8 @@ use logd_sdk::{Field, Slot, Time};
 use memchr::memchr;
 use vrl::value::Value;
 
+use crate::short::short;
+
 /// The first byte of a field: its type.
 mod tag {
     pub(super) const MISSING: u8 = 0;
@@ -30,7 +32,18 @@ const ESCAPE: u8 = 0xff;
 /// Turns signed numbers into such as are ordered by their bytes.
 const SIGN: u64 = 1 << 63;
 
-/// Appends a field.
+/// Appends a field that is kept; of one that is too long, what [`short`] leaves of it.
+pub(super) fn write_short(field: Field<'_>, out: &mut Vec<u8>) {
+    match field {
+        Field::Text(value) => text(tag::TEXT, short(value).as_bytes(), out),
+        Field::Value(value) => {
+            text(tag::JSON, short(&serde_json::to_string(value).unwrap_or_default()).as_bytes(), out);
+        }
+        short => write(short, out),
+    }
+}
+
+/// Appends a field, all of it.
 pub(super) fn write(field: Field<'_>, out: &mut Vec<u8>) {
     match field {
         Field::Missing => out.push(tag::MISSING),
@@ -74,7 +87,7 @@ pub(super) fn read(bytes: &mut &[u8], texts: &mut String) -> Slot {
         tag::JSON => {
             let json = take_text(bytes);
             let value = serde_json::from_slice(&json);
-            // Deeper than serde_json goes: it is still evidence, as text.
+            // Deeper than serde_json goes, or cut: it is still evidence, as text.
             Slot::Value(Arc::new(value.unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&json).into_owned()))))
         }
         _ => Slot::Missing,
@@ -168,6 +181,27 @@ mod tests {
         assert!(matches!(next(), Slot::Value(found) if found.to_string() == r#"[{ "a": 1 }, null]"#));
         assert!(matches!(next(), Slot::Missing), "the end");
         assert_eq!(texts, "a\0\u{ff}b\0");
+    }
+
+    #[test]
+    fn what_is_kept_is_short() {
+        let kept = |field: Field<'_>| {
+            let mut bytes = Vec::new();
+            write_short(field, &mut bytes);
+            bytes
+        };
+        let long = "a\0".repeat(1000);
+        let value = Value::from(vec![Value::from(long.as_str())]);
+        for field in [Field::Text("a"), Field::Integer(7), Field::Null] {
+            assert_eq!(kept(field), bytes(&[field]));
+        }
+        let mut texts = String::new();
+        assert!(matches!(read(&mut &kept(Field::Text(&long))[..], &mut texts), Slot::Text { end: 1023.., .. }));
+        assert_eq!(texts, short(&long));
+        let kept = read(&mut &kept(Field::Value(&value))[..], &mut texts);
+        assert!(
+            matches!(kept, Slot::Value(text) if text.as_bytes().is_some_and(|text| text.starts_with(b"[\"a\\u0000a")))
+        );
     }
 
     #[test]

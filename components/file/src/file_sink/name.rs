@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use anyhow::bail;
 use logd_sdk::Batch;
 use logd_sdk::settings::{FieldPath, NameTemplate};
 
@@ -41,14 +40,15 @@ impl Namer {
         Names { namer: self, batch, columns }
     }
 
-    /// Whether the folder is one, as far as it is there.
-    pub(crate) fn probe(&self) -> anyhow::Result<()> {
+    /// The folder that all files stay in, which no event decides on; the empty path where this runs.
+    pub(crate) fn folder(&self) -> &Path {
         // Without the slash at its end, which a file would not be found by.
-        let folder = Path::new(&self.template.prefix()[..self.folder]).components();
-        match folder.as_path().ancestors().find(|folder| folder.exists()) {
-            Some(file) if !file.is_dir() => bail!("`{}` is not a folder", file.display()),
-            _ => Ok(()),
-        }
+        Path::new(&self.template.prefix()[..self.folder]).components().as_path()
+    }
+
+    /// The file, if all events go to the same one.
+    pub(crate) fn only_file(&self) -> Option<&Path> {
+        self.template.only_literal().map(Path::new)
     }
 
     /// Why the part of the path that events decide on is not allowed.
@@ -138,12 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_no_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        std::fs::write(&file, "").unwrap();
-        let probe = |path: std::path::PathBuf| Namer::new(path.to_str().unwrap().parse().unwrap()).probe();
-        assert!(probe(folder.path().join("new/new/x.log")).is_ok());
-        assert!(probe(file.join("x.log")).unwrap_err().to_string().ends_with("is not a folder"));
+    fn knows_what_no_event_decides_on() {
+        let fixed = |template: &str| {
+            let namer = Namer::new(template.parse().unwrap());
+            (namer.folder().to_owned(), namer.only_file().map(Path::to_owned))
+        };
+        assert_eq!(fixed("all.log"), ("".into(), Some("all.log".into())));
+        assert_eq!(fixed("/var/log/100%%.log"), ("/var/log".into(), Some("/var/log/100%.log".into())));
+        assert_eq!(fixed("logs/x-{{ service }}/%Y.log"), ("logs".into(), None));
     }
 }

@@ -90,15 +90,15 @@ impl Connection<'_> {
             .timeout(self.timeout)
             .dns_resolver(Arc::new(Guard::new(self.addresses, names)))
             .danger_accept_invalid_certs(self.tls.verify_certificate == Some(false));
-        if let Some(ca) = self.tls.ca().await? {
-            let certificates = Certificate::from_pem_bundle(&ca).context("`tls.ca_file` is not PEM")?;
+        if let Some(ca) = self.tls.ca()? {
+            let certificates = Certificate::from_pem_bundle(ca).context("`tls.ca_file` is not PEM")?;
             ensure!(!certificates.is_empty(), "there is no certificate in `tls.ca_file`");
             builder = builder.tls_built_in_root_certs(false);
             for certificate in certificates {
                 builder = builder.add_root_certificate(certificate);
             }
         }
-        if let Some((certificate, key)) = self.tls.identity().await? {
+        if let Some((certificate, key)) = self.tls.identity()? {
             let identity = Identity::from_pem(&[certificate, key].concat());
             builder =
                 builder.identity(identity.context("`tls.crt_file` and `tls.key_file` are no certificate and key")?);

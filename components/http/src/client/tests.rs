@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use logd_sdk::Clock;
+use logd_sdk::contract;
 use logd_sdk::report::Report;
 use logd_sdk::settings::{ClientTls, Secret};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -272,7 +273,8 @@ async fn both_sides_prove_who_they_are() {
 
     let attempt = async |settings: &str| {
         let text = settings.replace("DIR", folder.path().to_str().unwrap());
-        let tls = parse::<ClientTls>(&text);
+        let mut tls = parse::<ClientTls>(&text);
+        contract::read_files(tls.files("tls"));
         post(&connection(&tls).client(Clock::fixed(NOW)).await.unwrap(), &uri).await
     };
     let ca = "ca_file = 'DIR/ca.pem'\n";

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 const MOST: usize = 100_000;
 
 /// A key is known for so long, in microseconds: an hour.
-const AGE: i64 = 3_600_000_000;
+pub(super) const AGE: i64 = 3_600_000_000;
 
 /// What names a request: its path, what the client calls it, and its body. (Whoever is let in has the same credentials.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

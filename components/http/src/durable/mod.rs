@@ -15,14 +15,19 @@
 
 mod intake;
 mod keys;
+mod left;
 mod open;
 pub(crate) mod record;
 mod replay;
 
 pub(crate) use intake::{Bounds, Intake};
 pub(crate) use keys::Key;
+pub use left::{Left, left};
 pub(crate) use open::open;
 pub(crate) use replay::Replay;
+
+/// The log's folder, in that of its source.
+pub(crate) const FOLDER: &str = "log";
 
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,12 @@ struct Position {
     place: Place,
 }
 
+/// Up to which record of this log all was delivered at a position, if that is one of it.
+pub(super) fn delivered(position: &[u8], log: u64) -> Option<u64> {
+    let position: Position = snapshot::decode(VERSION, position).ok()?;
+    (position.log == log).then(|| position.place.next.saturating_sub(1))
+}
+
 /// Reads the log that an [`Intake`] writes.
 #[derive(Debug)]
 pub(crate) struct Replay {

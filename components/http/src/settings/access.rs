@@ -1,13 +1,11 @@
 //! Settings of who may send, and how it is kept secret: credentials and certificates. Sinks send the same credentials.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use logd_sdk::http;
-use logd_sdk::report::Report;
-use logd_sdk::settings::Secret;
+use logd_sdk::report::{KeyPath, Report};
+use logd_sdk::settings::{PemFile, Secret, TextFile};
 use reqwest::header::HeaderValue;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -44,9 +42,9 @@ enum Strategy {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TlsSettings {
     /// The file with the certificate, and those that it was signed with, in PEM.
-    crt_file: PathBuf,
+    crt_file: PemFile,
     /// The file with its private key, in PEM.
-    key_file: PathBuf,
+    key_file: PemFile,
 }
 
 impl AuthSettings {
@@ -108,11 +106,28 @@ impl AuthSettings {
 }
 
 impl TlsSettings {
-    pub(super) async fn build(&self) -> anyhow::Result<http::Tls> {
-        let read = async |path: &PathBuf| {
-            tokio::fs::read(path).await.with_context(|| format!("{} can't be read", path.display()))
-        };
-        http::Tls::from_pem(&read(&self.crt_file).await?, &read(&self.key_file).await?)
-            .with_context(|| format!("`tls` with {} and {}", self.crt_file.display(), self.key_file.display()))
+    /// The files that they name.
+    pub(super) fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        vec![(["tls", "crt_file"].into(), self.crt_file.file()), (["tls", "key_file"].into(), self.key_file.file())]
+    }
+
+    pub(super) fn check(&self, report: &mut Report) {
+        let mut found = Report::default();
+        self.crt_file.check_certificates(["tls", "crt_file"], &mut found);
+        self.key_file.check_private_key(["tls", "key_file"], false, &mut found);
+        if !found.has_errors()
+            && let (Ok(certificates), Ok(key)) = (self.crt_file.pem(), self.key_file.pem())
+            && let Err(error) = http::Tls::from_pem(certificates, key)
+        {
+            // Without its cause, which may quote a file.
+            found.error("tls", error.to_string());
+        }
+        report.append(found);
+    }
+
+    pub(super) fn build(&self) -> anyhow::Result<http::Tls> {
+        http::Tls::from_pem(self.crt_file.pem()?, self.key_file.pem()?).with_context(|| {
+            format!("`tls` with {} and {}", self.crt_file.path().display(), self.key_file.path().display())
+        })
     }
 }

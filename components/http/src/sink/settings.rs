@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use logd_sdk::component::{Settings, SinkSettings};
 use logd_sdk::condition::{Conditions, Reads};
-use logd_sdk::settings::{BatchSettings, ClientTls, Codec, NameTemplate, RequestSettings, Secret};
+use logd_sdk::report::KeyPath;
+use logd_sdk::settings::{BatchSettings, ClientTls, Codec, NameTemplate, RequestSettings, Secret, TextFile};
 use logd_sdk::sink::{Delivery, Repeats};
 use logd_sdk::{Check, Context};
 use reqwest::header::AUTHORIZATION;
@@ -145,6 +146,10 @@ compression = "gzip"
 auth = { strategy = "bearer", token = "${HTTP_TOKEN}" }
 batch = { max_events = 1000, timeout = "1s" }
 "#;
+
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        self.tls.files("tls")
+    }
 
     fn check(&self, check: &mut Check<'_>) {
         let report = &mut *check.report;

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logd_sdk::condition::{Condition, Conditions};
+use logd_sdk::contract;
 use logd_sdk::http::Limits;
 use logd_sdk::meters::Meters;
 use logd_sdk::settings::Fault;
 use logd_sdk::source::{Next, Source};
-use logd_sdk::{Batch, Clock, Columns, ComponentId, Context, Time};
+use logd_sdk::{Batch, Clock, Columns, ComponentId, Context, Settings as _, Time};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -58,7 +59,9 @@ pub(crate) fn context(fields: &[&str]) -> Context {
 }
 
 pub(crate) fn settings(text: &str) -> HttpSettings {
-    toml::from_str(text).unwrap()
+    let mut settings: HttpSettings = toml::from_str(text).unwrap();
+    contract::read_files(settings.files());
+    settings
 }
 
 /// A source on a free port that answers when the pipeline has taken what came, and that has said that there is its

@@ -6,7 +6,7 @@ use std::time::Duration;
 use logd_sdk::component::{Settings, SinkSettings};
 use logd_sdk::condition::{Conditions, Reads};
 use logd_sdk::report::KeyPath;
-use logd_sdk::settings::{ClientTls, RequestSettings, Secret};
+use logd_sdk::settings::{ClientTls, RequestSettings, Secret, TextFile};
 use logd_sdk::sink::{Concurrency, Delivery, Repeats};
 use logd_sdk::{Check, Context};
 use reqwest::header::AUTHORIZATION;
@@ -103,6 +103,10 @@ request = { rate_limit_num = 1, rate_limit_duration = "1s" }
 text = "{{ state }}: {{ explanation }}"
 value = "{{ value }}"
 "#;
+
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        self.tls.files("tls")
+    }
 
     fn check(&self, check: &mut Check<'_>) {
         let report = &mut *check.report;

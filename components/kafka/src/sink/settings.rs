@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use logd_sdk::component::{Settings, SinkSettings};
 use logd_sdk::condition::{Conditions, Reads};
-use logd_sdk::settings::{BatchSettings, ClientTls, Encoding, FieldPath, NameTemplate, RequestSettings, Template};
+use logd_sdk::report::KeyPath;
+use logd_sdk::settings::{
+    BatchSettings, ClientTls, Encoding, FieldPath, NameTemplate, RequestSettings, Template, TextFile,
+};
 use logd_sdk::sink::{Concurrency, Delivery, Repeats};
 use logd_sdk::{Check, Context};
 use rdkafka::ClientConfig;
@@ -151,6 +154,10 @@ partitioner = "murmur2_random"
 batch = { max_events = 5000, timeout = "50ms" }
 librdkafka_options = { "linger.ms" = "5" }
 "#;
+
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        self.tls.iter_mut().flat_map(|tls| tls.files("tls")).collect()
+    }
 
     fn check(&self, check: &mut Check<'_>) {
         let report = &mut *check.report;

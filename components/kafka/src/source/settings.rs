@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use logd_sdk::component::{Makes, Settings, SourceSettings};
 use logd_sdk::event::MESSAGE;
-use logd_sdk::report::{Report, Segment};
-use logd_sdk::settings::{ClientTls, FieldPath};
+use logd_sdk::report::{KeyPath, Report, Segment};
+use logd_sdk::settings::{ClientTls, FieldPath, TextFile};
 use logd_sdk::{Check, Context};
 use regex::Regex;
 use schemars::JsonSchema;
@@ -114,6 +114,10 @@ key_field = "key"
 headers_key = "headers"
 librdkafka_options = { "fetch.wait.max.ms" = "100" }
 "#;
+
+    fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
+        self.tls.iter_mut().flat_map(|tls| tls.files("tls")).collect()
+    }
 
     fn check(&self, check: &mut Check<'_>) {
         let report = &mut *check.report;

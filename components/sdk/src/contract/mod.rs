@@ -23,6 +23,7 @@ mod metrics;
 mod secrets;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,7 +35,8 @@ use toml::de::DeTable;
 use crate::component::{Check, Component, Plan};
 use crate::condition::Conditions;
 use crate::event::Batch;
-use crate::report::{Problem, Report, Severity};
+use crate::report::{KeyPath, Problem, Report, Severity};
+use crate::settings::TextFile;
 use crate::sink::Attempt;
 
 pub use secrets::{CANARY, Planted, with_secrets};
@@ -92,6 +94,16 @@ pub fn attempt(batch: &Batch, attempt: &Attempt) -> Vec<String> {
         breaches.push("nobody is told why events are to be tried again".to_owned());
     }
     breaches
+}
+
+/// Reads the files that settings name, as the loader does, for tests that have none. One that can't be read stays
+/// without a text.
+pub fn read_files(files: Vec<(KeyPath, &mut TextFile)>) {
+    for (_, file) in files {
+        if let Ok(text) = fs::read_to_string(file.path()) {
+            file.set_text(text);
+        }
+    }
 }
 
 /// The example's plan, which must have nothing wrong.

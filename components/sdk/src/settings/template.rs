@@ -84,6 +84,15 @@ impl Template {
         }
     }
 
+    /// The text, where nothing in it varies.
+    pub fn only_literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// The literal that it begins with, possibly empty.
     pub fn prefix(&self) -> &str {
         match self.parts.first() {
@@ -102,10 +111,8 @@ impl Template {
         time: Time,
         mut field: impl FnMut(&FieldPath) -> Option<String>,
     ) -> Result<Cow<'_, str>, &FieldPath> {
-        match self.parts.as_slice() {
-            [] => return Ok(Cow::Borrowed("")),
-            [Part::Literal(text)] => return Ok(Cow::Borrowed(text)),
-            _ => {}
+        if let Some(text) = self.only_literal() {
+            return Ok(Cow::Borrowed(text));
         }
         // Beyond the years that a calendar has (some 262,000) there is nothing to format: such a time counts as the epoch.
         let time = time.to_chrono().unwrap_or_default();

@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer};
 pub struct TextFile {
     path: PathBuf,
     text: Option<Arc<str>>,
+    is_hidden: bool,
 }
 
 impl TextFile {
@@ -30,6 +31,18 @@ impl TextFile {
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
+    }
+
+    /// Whether no message may show a line of it, for it may be a secret.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.is_hidden
+    }
+
+    /// The same, as one of which no message may show a line.
+    #[must_use]
+    pub(super) fn hidden(self) -> Self {
+        Self { is_hidden: true, ..self }
     }
 
     /// Takes note of what is in it.
@@ -47,7 +60,7 @@ impl fmt::Debug for TextFile {
 
 impl<'de> Deserialize<'de> for TextFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self { path: PathBuf::deserialize(deserializer)?, text: None })
+        Ok(Self { path: PathBuf::deserialize(deserializer)?, text: None, is_hidden: false })
     }
 }
 

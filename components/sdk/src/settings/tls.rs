@@ -1,13 +1,10 @@
 //! How a client makes sure whom it talks to: the settings `tls` of sources and sinks that connect to a service.
 
-use std::path::PathBuf;
-
-use anyhow::Context as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Secret;
-use crate::report::Report;
+use super::{PemFile, Secret, TextFile};
+use crate::report::{KeyPath, Report};
 
 /// TLS of a connection to a service.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -19,13 +16,13 @@ pub struct ClientTls {
     pub enabled: Option<bool>,
     /// A file with the certificates, in PEM, by which the service's is judged; by default those that browsers trust.
     #[serde(default)]
-    pub ca_file: Option<PathBuf>,
+    pub ca_file: Option<PemFile>,
     /// A file with the client's own certificate, in PEM, for services that ask for one.
     #[serde(default)]
-    pub crt_file: Option<PathBuf>,
+    pub crt_file: Option<PemFile>,
     /// The file with its private key, in PEM.
     #[serde(default)]
-    pub key_file: Option<PathBuf>,
+    pub key_file: Option<PemFile>,
     /// The passphrase of that key.
     #[serde(default)]
     pub key_pass: Option<Secret>,
@@ -43,10 +40,25 @@ impl ClientTls {
         enabled.unwrap_or(given || verify_certificate.is_some())
     }
 
+    /// The files that they name, for [`Settings::files`](crate::Settings::files); `key` is where they stand.
+    pub fn files(&mut self, key: &str) -> Vec<(KeyPath, &mut TextFile)> {
+        let Self { ca_file, crt_file, key_file, .. } = self;
+        let files = [("ca_file", ca_file), ("crt_file", crt_file), ("key_file", key_file)];
+        files.into_iter().filter_map(|(name, file)| Some(([key, name].into(), file.as_mut()?.file()))).collect()
+    }
+
     /// Says what is wrong with them; `key` is where they stand.
     pub fn check(&self, key: &str, report: &mut Report) {
         if self.crt_file.is_some() != self.key_file.is_some() {
             report.error(key, "`crt_file` and `key_file` belong together: a certificate needs its key");
+        }
+        for (name, file) in [("ca_file", &self.ca_file), ("crt_file", &self.crt_file)] {
+            if let Some(file) = file {
+                file.check_certificates([key, name], report);
+            }
+        }
+        if let Some(file) = &self.key_file {
+            file.check_private_key([key, "key_file"], self.key_pass.is_some(), report);
         }
         if self.verify_certificate == Some(false) {
             report
@@ -58,25 +70,20 @@ impl ClientTls {
         }
     }
 
-    /// The certificates of `ca_file`, if it is given.
+    /// The certificates of `ca_file` in PEM, if it is given.
     ///
     /// # Errors
-    /// The file can't be read.
-    pub async fn ca(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        read(self.ca_file.as_ref()).await
+    /// The file could not be read.
+    pub fn ca(&self) -> anyhow::Result<Option<&[u8]>> {
+        self.ca_file.as_ref().map(PemFile::pem).transpose()
     }
 
-    /// The client's certificate followed by its key, both in PEM, if they are given.
+    /// The client's certificate and its key, both in PEM, if they are given.
     ///
     /// # Errors
-    /// One of the files can't be read.
-    pub async fn identity(&self) -> anyhow::Result<Option<(Vec<u8>, Vec<u8>)>> {
-        Ok(read(self.crt_file.as_ref()).await?.zip(read(self.key_file.as_ref()).await?))
+    /// One of the files could not be read.
+    pub fn identity(&self) -> anyhow::Result<Option<(&[u8], &[u8])>> {
+        let Some((certificate, key)) = self.crt_file.as_ref().zip(self.key_file.as_ref()) else { return Ok(None) };
+        Ok(Some((certificate.pem()?, key.pem()?)))
     }
-}
-
-async fn read(path: Option<&PathBuf>) -> anyhow::Result<Option<Vec<u8>>> {
-    let Some(path) = path else { return Ok(None) };
-    let bytes = tokio::fs::read(path).await.with_context(|| format!("{} can't be read", path.display()))?;
-    Ok(Some(bytes))
 }

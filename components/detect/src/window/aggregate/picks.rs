@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::settings::Function;
 use super::super::tuple;
 use super::Aggregate;
+use crate::short::short_event;
 
 /// An event that is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,8 +60,11 @@ impl Aggregate {
         let pick = |Candidate { time, row }| {
             let (row, mut bytes) = (row as usize, Vec::new());
             match column {
-                Some(column) => tuple::write(batch.field(row, column), &mut bytes),
-                None => write_json(batch, row, &mut bytes),
+                Some(column) => tuple::write_short(batch.field(row, column), &mut bytes),
+                None => {
+                    write_json(batch, row, &mut bytes);
+                    bytes = short_event(bytes);
+                }
             }
             Pick { time, id: batch.id(row), bytes }
         };

@@ -117,3 +117,19 @@ fn a_result_says_which_of_its_fields_has_samples() {
     let driver = run("size = '10s'\naggregates.n = { fn = 'count' }", &events(&[(1, r#""v":1"#)]));
     assert_eq!(driver.field(0, "window.samples"), serde_json::Value::Null);
 }
+
+#[test]
+fn what_is_kept_of_long_events_is_short() {
+    let long = format!(r#""v":"{}""#, "x".repeat(1_000_000));
+    for function in ["first", "last"] {
+        assert_eq!(aggregate(&format!("fn = '{function}', field = 'v'"), &[&long]).len(), 1024 + 2, "{function}");
+    }
+    let samples = aggregate("fn = 'samples'", &[r#""v":1"#, &long]);
+    assert!(samples.len() < 17 << 10 && samples.contains("xxx…\""), "{}", samples.len());
+    let longer = long.replace("x\"", "xx\"");
+    assert_eq!(
+        aggregate("fn = 'distinct', field = 'v'", &[&long, &longer]),
+        "2",
+        "of which nothing is kept but a hash"
+    );
+}

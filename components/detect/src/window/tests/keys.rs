@@ -125,3 +125,15 @@ fn a_state_of_other_settings_is_refused() {
     }
     assert!(driver.shards[0].load(key, &[]).is_err());
 }
+
+#[test]
+fn a_long_key_is_cut_and_stays_apart() {
+    let long = "x".repeat(1_000_000);
+    let fields = [format!(r#""g":"{long}""#), format!(r#""g":"{long}y""#), format!(r#""g":"{long}""#)];
+    let stream: Vec<_> = fields.iter().map(|json| (0, json.as_str())).collect();
+    let driver = run(BY_G, &events(&stream));
+    let mut counts = driver.fields("n");
+    counts.sort();
+    assert_eq!(counts, ["1", "2"]);
+    assert!(driver.fields("g").iter().all(|group| group.len() == 1024 + 2 && group.starts_with("\"xxx")));
+}

@@ -11,6 +11,7 @@ use std::time::Duration;
 use logd_redis::{Redis, RedisSettings};
 use logd_sdk::component::{Settings, SinkSettings};
 use logd_sdk::condition::{Condition, Conditions, Reads};
+use logd_sdk::contract;
 use logd_sdk::meters::Meters;
 use logd_sdk::settings::{Fault, FieldPath};
 use logd_sdk::sink::Sink;
@@ -54,7 +55,9 @@ pub(crate) async fn sink(endpoint: &str, more: &str) -> Redis {
 pub(crate) fn settings(endpoint: &str, more: &str) -> RedisSettings {
     let timeout = if more.contains("request.timeout") { "" } else { "request.timeout = '1s'\n" };
     let text = format!("endpoint = '{endpoint}'\n{timeout}{more}");
-    toml::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    let mut settings: RedisSettings = toml::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    contract::read_files(settings.files());
+    settings
 }
 
 /// Delivers as the driver does, again and again. Returns what was rejected, by its text, and the errors on the way.

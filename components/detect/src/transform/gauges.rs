@@ -1,6 +1,6 @@
 //! The figures of each key at `/metrics`, for a bounded number of keys.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +18,8 @@ use crate::incident::{Anomaly, State};
 /// A gauge that was not set for this long may have been removed from `/metrics`, and is registered anew.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// A key that was silent for this long makes room for another, where there is none.
+/// A key that was silent for this long makes room for another, where there is none. So long do gauges stay at `/metrics`
+/// that nobody sets.
 const IDLE: Duration = Duration::from_secs(300);
 
 /// The key of the anomalies of all keys for which there was no room.
@@ -42,6 +43,9 @@ pub(super) struct Gauges {
     series: Arc<Series>,
     /// By the bytes that name a key.
     keys: HashMap<Arc<[u8]>, Figures, RandomState>,
+    /// When keys were removed. `/metrics` shows them until they have been idle, and so long they keep their room: keys
+    /// that come and go would otherwise pile up there.
+    leaving: VecDeque<Time>,
     /// The time of this step.
     now: Time,
     /// When it was last looked for idle keys.
@@ -94,8 +98,8 @@ impl Series {
 impl Gauges {
     /// Of no key yet.
     pub(super) fn new(series: Arc<Series>) -> Self {
-        let keys = HashMap::default();
-        Self { series, keys, now: Time::MIN, looked: Time::MIN, left_out: 0 }
+        let (keys, leaving) = (HashMap::default(), VecDeque::new());
+        Self { series, keys, leaving, now: Time::MIN, looked: Time::MIN, left_out: 0 }
     }
 
     /// Begins a step.
@@ -137,10 +141,10 @@ impl Gauges {
         self.series.meters.counter("logd_anomalies_total", &labels).increment(1);
     }
 
-    /// Shows a key no longer.
+    /// Sets a key's figures no more.
     pub(super) fn remove(&mut self, name: &[u8]) {
         if self.keys.remove(name).is_some() {
-            self.series.shown.fetch_sub(1, Ordering::Relaxed);
+            self.leaving.push_back(self.now);
         }
     }
 
@@ -154,21 +158,27 @@ impl Gauges {
 
     /// Makes room where there is none; returns whether it is worth trying again. Looks through all keys, so not often.
     fn remove_idle(&mut self) -> bool {
-        let (now, before) = (self.now, self.keys.len());
+        let (now, before) = (self.now, self.room());
         if now.since(self.looked) < FRESH {
             return false;
         }
         self.looked = now;
         self.keys.retain(|_, figures| now.since(figures.set) < IDLE);
-        let removed = before - self.keys.len();
+        self.leaving.retain(|&since| now.since(since) < IDLE);
+        let removed = before - self.room();
         self.series.shown.fetch_sub(removed, Ordering::Relaxed);
         removed > 0
+    }
+
+    /// How much room is taken.
+    fn room(&self) -> usize {
+        self.keys.len() + self.leaving.len()
     }
 }
 
 impl Drop for Gauges {
     fn drop(&mut self) {
-        self.series.shown.fetch_sub(self.keys.len(), Ordering::Relaxed);
+        self.series.shown.fetch_sub(self.room(), Ordering::Relaxed);
     }
 }
 

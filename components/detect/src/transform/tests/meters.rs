@@ -1,5 +1,6 @@
 //! The detector's own metrics.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
@@ -103,5 +104,23 @@ fn a_key_that_has_fallen_silent_makes_room() {
         driver.clock.set(Time::EPOCH.after(Duration::from_secs(301)));
         driver.feed(batch(&[window(2, "b", 1.0)]));
         assert!(meters(snapshotter).contains_key("logd_detector_value{detector=latency,key=b}"));
+    });
+}
+
+#[test]
+fn keys_that_come_and_go_take_no_more_room_than_others() {
+    recorded(|snapshotter| {
+        let mut driver = Driver::new("zscore", &zscore("max_series = 2\nmax_keys = 2"), 1);
+        let mut shown = BTreeSet::new();
+        let mut feed = |driver: &mut Driver, at, key| {
+            driver.feed(batch(&[window(at, key, 1.0)]));
+            shown.extend(meters(snapshotter).into_keys().filter(|name| name.starts_with("logd_detector_value")));
+            shown.len()
+        };
+        for (at, key) in (0..).zip(["a", "b", "c", "d", "e", "f", "g", "h"]) {
+            assert!(feed(&mut driver, at, key) <= 2);
+        }
+        driver.clock.set(Time::EPOCH.after(Duration::from_secs(301)));
+        assert_eq!(feed(&mut driver, 8, "i"), 3, "they are forgotten, and there is room again");
     });
 }

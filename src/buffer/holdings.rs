@@ -20,19 +20,12 @@ use crate::topology::{Graph, component_dirs};
 /// What is enough to open any log.
 const MAX_SIZE: u64 = u64::MAX;
 
-/// The log of one component.
+/// Where a log is, and whose.
 #[derive(Clone, Debug)]
-pub(crate) struct Holding {
+pub(crate) struct Place {
     pub(crate) component: ComponentId,
     kind: Kind,
     folder: PathBuf,
-    /// So many records are not delivered.
-    waiting: u64,
-    bytes: u64,
-    /// Whether the component would miss it.
-    is_needed: bool,
-    /// What the checkpoints have of it.
-    states: Vec<ComponentId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,41 +36,33 @@ enum Kind {
     Requests,
 }
 
-/// All that is held below `data_dir`, in the order of names. `store` has the positions, where there are any yet.
-///
-/// # Errors
-/// Something can't be read.
-pub(crate) fn holdings(data_dir: &Path, store: Option<&Store>) -> anyhow::Result<Vec<Holding>> {
-    let position = |component: &ComponentId| match store {
-        Some(store) => Ok(store.load(component)?.position),
-        None => anyhow::Ok(None),
-    };
-    let mut found = Vec::new();
-    for (component, folder) in by_component(&data_dir.join(FOLDER))? {
-        let report = inspect::report(&folder).with_context(|| format!("the buffer of `{component}` can't be read"))?;
-        let [writer, reader] = [side(&component, "buffer"), side(&component, "buffered")];
-        let waiting = report.after(position(&reader)?.and_then(|position| reader::delivered(&position)).unwrap_or(0));
-        found.push(Holding {
-            component,
-            kind: Kind::Buffer,
-            folder,
-            waiting,
-            bytes: report.bytes(),
-            is_needed: waiting > 0,
-            states: vec![writer, reader],
-        });
-    }
-    for (component, folder) in by_component(&component_dirs(data_dir))? {
-        let left = logd_http::left(&folder, position(&component)?.as_deref(), Clock::system().now())
-            .with_context(|| format!("the requests of `{component}` can't be read"))?;
-        let Some(logd_http::Left { folder, requests, bytes, is_needed, is_position_its }) = left else { continue };
-        let states = if is_position_its { vec![component.clone()] } else { Vec::new() };
-        found.push(Holding { component, kind: Kind::Requests, folder, waiting: requests, bytes, is_needed, states });
-    }
-    Ok(found)
+/// The log of one component, and what is in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Holding {
+    pub(crate) place: Place,
+    /// So many records are not delivered.
+    waiting: u64,
+    bytes: u64,
+    /// Whether the component would miss it.
+    is_needed: bool,
+    /// What the checkpoints have of it.
+    states: Vec<ComponentId>,
 }
 
-impl Holding {
+/// All logs below `data_dir`, in the order of names.
+///
+/// # Errors
+/// A folder can't be read.
+pub(crate) fn places(data_dir: &Path) -> anyhow::Result<Vec<Place>> {
+    let buffers = by_component(&data_dir.join(FOLDER))?.into_iter();
+    let buffers = buffers.map(|(component, folder)| Place { component, kind: Kind::Buffer, folder });
+    let requests = by_component(&component_dirs(data_dir))?.into_iter().filter_map(|(component, folder)| {
+        Some(Place { component, kind: Kind::Requests, folder: logd_http::log_folder(&folder)? })
+    });
+    Ok(buffers.chain(requests).collect())
+}
+
+impl Place {
     /// Whether a component of this graph goes on with it.
     pub(crate) fn is_of(&self, graph: &Graph) -> bool {
         graph.nodes.iter().filter(|node| node.id == self.component).any(|node| match (self.kind, &node.plan) {
@@ -87,6 +72,37 @@ impl Holding {
         })
     }
 
+    /// Reads all of the log. `store` has the positions, where there are any yet.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub(crate) fn look(self, store: Option<&Store>) -> anyhow::Result<Holding> {
+        let position = |component: &ComponentId| match store {
+            Some(store) => Ok(store.load(component)?.position),
+            None => anyhow::Ok(None),
+        };
+        let Self { component, kind, folder } = &self;
+        match kind {
+            Kind::Buffer => {
+                let report =
+                    inspect::report(folder).with_context(|| format!("the buffer of `{component}` can't be read"))?;
+                let states = ["buffer", "buffered"].map(|name| side(component, name));
+                let delivered = position(&states[1])?.and_then(|position| reader::delivered(&position));
+                let (waiting, bytes) = (report.after(delivered.unwrap_or(0)), report.bytes());
+                Ok(Holding { waiting, bytes, is_needed: waiting > 0, states: states.to_vec(), place: self })
+            }
+            Kind::Requests => {
+                let left = logd_http::left(folder, position(component)?.as_deref(), Clock::system().now())
+                    .with_context(|| format!("the requests of `{component}` can't be read"))?;
+                let logd_http::Left { requests, bytes, is_needed, is_position_its } = left;
+                let states = if is_position_its { vec![component.clone()] } else { Vec::new() };
+                Ok(Holding { waiting: requests, bytes, is_needed, states, place: self })
+            }
+        }
+    }
+}
+
+impl Holding {
     /// Whether there is something in it that nobody could bring again.
     pub(crate) fn has_events(&self) -> bool {
         self.waiting > 0
@@ -107,8 +123,9 @@ impl Holding {
     /// # Errors
     /// Somebody has it open, or it can't be removed.
     pub(crate) fn remove(&self, store: Option<&Store>) -> anyhow::Result<()> {
+        let folder = &self.place.folder;
         // Held until it is gone, so that nobody writes into it any more.
-        let _held = match Log::open(Arc::new(Real), &self.folder, MAX_SIZE) {
+        let _held = match Log::open(Arc::new(Real), folder, MAX_SIZE) {
             Err(Error::Locked(_)) => bail!("it is in use"),
             opened => opened?,
         };
@@ -116,9 +133,9 @@ impl Holding {
         if let Some(store) = store {
             store.forget(&self.states)?;
         }
-        std::fs::remove_dir_all(&self.folder).with_context(|| format!("{} can't be removed", self.folder.display()))?;
+        std::fs::remove_dir_all(folder).with_context(|| format!("{} can't be removed", folder.display()))?;
         // And the folders above it, as far as nothing else is in them.
-        for folder in self.folder.ancestors().skip(1).take(2) {
+        for folder in folder.ancestors().skip(1).take(2) {
             if std::fs::remove_dir(folder).is_err() {
                 break;
             }
@@ -130,8 +147,8 @@ impl Holding {
 /// `web/out  12 batches wait, 34567 bytes on disk`.
 impl fmt::Display for Holding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { component, waiting, bytes, .. } = self;
-        let what = match (self.kind, waiting) {
+        let Self { place: Place { component, kind, .. }, waiting, bytes, .. } = self;
+        let what = match (kind, waiting) {
             (Kind::Buffer, 1) => "batch waits",
             (Kind::Buffer, _) => "batches wait",
             (Kind::Requests, 1) => "request waits",

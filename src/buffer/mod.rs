@@ -21,6 +21,6 @@ mod settings;
 mod writer;
 
 pub(crate) use expand::expand;
-pub(crate) use holdings::{Holding, holdings};
+pub(crate) use holdings::{Holding, Place, places};
 pub(crate) use log::Buffers;
 pub(crate) use settings::{BufferSettings, WhenFull};

@@ -10,7 +10,7 @@ use logd_sdk::event::{stored, write_json};
 use super::Exit;
 use super::settings::{Configuration, print, say};
 use crate::admin::control::{self, Answer, Command};
-use crate::buffer::{Holding, holdings};
+use crate::buffer::{Place, places};
 use crate::checkpoint::Store;
 use crate::config::compile::Compiled;
 use crate::config::daemon::DaemonSettings;
@@ -97,11 +97,11 @@ impl Buffer {
         let Compiled { graph, files, .. } = self.configuration.compile(settings, false);
         // What a broken file has in it nobody knows.
         let is_unknown = |pipeline: &str| files.iter().any(|file| file.id == pipeline && !file.accepted);
-        let judged = |holding: Holding| {
-            let is_orphan = !is_unknown(holding.component.pipeline()) && !holding.is_of(&graph);
-            (holding, is_orphan)
+        let look = |place: Place| {
+            let is_orphan = !is_unknown(place.component.pipeline()) && !place.is_of(&graph);
+            anyhow::Ok((place.look(store.as_ref())?, is_orphan))
         };
-        let found: Vec<_> = holdings(data_dir, store.as_ref())?.into_iter().map(judged).collect();
+        let found: Vec<_> = places(data_dir)?.into_iter().map(look).collect::<Result<_, _>>()?;
         match command {
             Command::DropBuffer(name) => daemon::drop_orphan(&found, name, store.as_ref()),
             _ => Ok(daemon::list(&found)),

@@ -20,7 +20,7 @@ pub(crate) fn list(found: &[(Holding, bool)]) -> String {
 /// # Errors
 /// It is there, or holds nothing, or the disk says no.
 pub(crate) fn drop_orphan(found: &[(Holding, bool)], name: &str, store: Option<&Store>) -> anyhow::Result<String> {
-    let named: Vec<_> = found.iter().filter(|(holding, _)| holding.component.to_string() == name).collect();
+    let named: Vec<_> = found.iter().filter(|(holding, _)| holding.place.component.to_string() == name).collect();
     let orphans: Vec<&Holding> = named.iter().filter(|(_, orphaned)| *orphaned).map(|(holding, _)| holding).collect();
     match (named.is_empty(), orphans.is_empty()) {
         (true, _) => bail!("`{name}` holds nothing; `logd buffer ls` shows what does"),

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::buffer::{self, Holding};
+use crate::buffer::{self, Place};
 use crate::checkpoint::Outcome;
 use crate::config::compile::PipelineFile;
 use crate::dead_letters;
@@ -64,8 +64,8 @@ impl Plan {
     }
 
     /// Whether one of its components goes on with what is held there.
-    pub(crate) fn uses(&self, holding: &Holding) -> bool {
-        holding.is_of(&self.graph)
+    pub(crate) fn uses(&self, place: &Place) -> bool {
+        place.is_of(&self.graph)
     }
 
     /// Its components and those that the daemon adds: what is to be tried again, and buffers on disk.

@@ -75,20 +75,18 @@ impl Driver {
     /// Runs until the input ends.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
         let timeout = self.shared.delivery.timeout;
-        // So that it shows before the first event whether there will be a way out; what is delivered shows it too.
+        // So that it shows before the first event whether there is a way out; from then on attempts show it.
         let shared = Arc::clone(&self.shared);
         let mut probe = std::pin::pin!(shared.probe());
         let mut probing = true;
         loop {
             self.begin();
             let due = self.gathering.as_ref().map_or_else(Instant::now, |gathering| gathering.since + timeout);
+            probing &= self.deliveries.is_empty();
             let room = self.has_room();
             tokio::select! {
                 biased;
-                Some(settled) = self.deliveries.join_next() => {
-                    self.settle(settled)?;
-                    probing = false;
-                }
+                Some(settled) = self.deliveries.join_next() => self.settle(settled)?,
                 Some(command) = self.commands.recv() => self.apply(command).await,
                 () = &mut probe, if probing => probing = false,
                 () = sleep_until(due), if self.gathering.is_some() && room => self.ready.extend(self.gathering.take()),

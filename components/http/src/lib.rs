@@ -40,7 +40,7 @@ mod tests;
 
 use logd_sdk::Component;
 
-pub use durable::{Left, left};
+pub use durable::{Left, left, log_folder};
 
 /// The components of this family.
 pub static COMPONENTS: &[Component] = &[

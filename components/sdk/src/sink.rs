@@ -149,7 +149,7 @@ pub trait Sink: Send + Sync + 'static {
     fn deliver(&self, batch: &Batch) -> impl Future<Output = Attempt> + Send;
 
     /// Whether the service answers and would take events: asked by `logd validate`, and at the start, again and again
-    /// until it does or something was delivered. Leaves nothing behind.
+    /// until it does or there is something to deliver. Leaves nothing behind.
     ///
     /// # Errors
     /// Why not.

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use tokio::task::spawn_blocking;
 
 use super::Fleet;
-use crate::buffer::{Holding, holdings};
+use crate::buffer::{Holding, Place, places};
 use crate::daemon::orphans;
 
 impl Fleet {
@@ -13,13 +13,16 @@ impl Fleet {
     /// # Errors
     /// It can't be read.
     pub(crate) async fn holdings(&self) -> anyhow::Result<Vec<(Holding, bool)>> {
-        let (data_dir, store) = (self.environment.data_dir.clone(), self.environment.store.clone());
-        let found = spawn_blocking(move || holdings(&data_dir, Some(&store))).await.context("nobody looked")??;
-        let judged = |holding: Holding| {
-            let is_orphan = self.is_orphan(&holding);
-            (holding, is_orphan)
-        };
-        Ok(found.into_iter().map(judged).collect())
+        self.look(|_| true).await
+    }
+
+    /// Looks into what is held by components for which `wanted` holds, given whether they are gone.
+    async fn look(&self, wanted: impl Fn(bool) -> bool) -> anyhow::Result<Vec<(Holding, bool)>> {
+        let judged = places(&self.environment.data_dir)?.into_iter().map(|place| (self.is_orphan(&place), place));
+        let wanted: Vec<_> = judged.filter(|(is_orphan, _)| wanted(*is_orphan)).collect();
+        let store = self.environment.store.clone();
+        let look = move |(is_orphan, place): (bool, Place)| anyhow::Ok((place.look(Some(&store))?, is_orphan));
+        spawn_blocking(move || wanted.into_iter().map(look).collect()).await.context("nobody looked")?
     }
 
     /// Throws away what the component `name` holds, if it is gone.
@@ -31,13 +34,14 @@ impl Fleet {
         let said = spawn_blocking(move || orphans::drop_orphan(&found, &owned, Some(&store)))
             .await
             .context("nobody did")??;
-        self.orphans.retain(|holding| holding.component.to_string() != name);
+        self.orphans.retain(|holding| holding.place.component.to_string() != name);
         Ok(said)
     }
 
     /// Looks for what removed components hold: says so when it is news, and removes what is empty.
     pub(super) async fn look_for_orphans(&mut self) {
-        let found = match self.holdings().await {
+        // What is in use may be large, and is not read for this.
+        let found = match self.look(|is_orphan| is_orphan).await {
             Ok(found) => found,
             Err(error) => {
                 let error = format!("{error:#}");
@@ -45,13 +49,13 @@ impl Fleet {
                 return;
             }
         };
-        let orphans = found.into_iter().filter_map(|(holding, orphaned)| orphaned.then_some(holding));
-        let (needed, empty): (Vec<Holding>, Vec<Holding>) = orphans.partition(Holding::is_needed);
+        let (needed, empty): (Vec<Holding>, Vec<Holding>) =
+            found.into_iter().map(|(holding, _)| holding).partition(Holding::is_needed);
         let store = self.environment.store.clone();
         let cleared = spawn_blocking(move || {
             for holding in empty {
                 if let Err(error) = holding.remove(Some(&store)) {
-                    let (component, error) = (&holding.component, format!("{error:#}"));
+                    let (component, error) = (&holding.place.component, format!("{error:#}"));
                     tracing::warn!(%component, error, "An empty disk log of a removed component can't be removed.");
                 }
             }
@@ -60,7 +64,7 @@ impl Fleet {
         let _ = cleared.await;
         let names = |holdings: &[Holding]| -> Vec<String> {
             let with_events = holdings.iter().filter(|holding| holding.has_events());
-            with_events.map(|holding| holding.component.to_string()).collect()
+            with_events.map(|holding| holding.place.component.to_string()).collect()
         };
         let (now, before) = (names(&needed), names(&self.orphans));
         if now.iter().any(|name| !before.contains(name)) {
@@ -74,10 +78,10 @@ impl Fleet {
     }
 
     /// Whether nothing that runs goes on with it. What a broken file has in it nobody knows.
-    fn is_orphan(&self, holding: &Holding) -> bool {
-        let pipeline = holding.component.pipeline();
+    fn is_orphan(&self, place: &Place) -> bool {
+        let pipeline = place.component.pipeline();
         let runs = self.units.iter().any(|unit| unit.plan.pipelines.contains_key(pipeline));
         let is_known = runs || !self.files.contains_key(pipeline);
-        is_known && !self.units.iter().any(|unit| unit.plan.uses(holding))
+        is_known && !self.units.iter().any(|unit| unit.plan.uses(place))
     }
 }

@@ -106,8 +106,7 @@ pub enum Function {
     /// KiB is cut, as in a key.
     Last,
     /// The first `n` events by time, then id, as evidence: an array, in which one of more than 16 KiB is a text, of its
-    /// beginning. Detectors show it in the anomalies that they find
-    /// in the window.
+    /// beginning. Detectors show it in the anomalies that they find in the window.
     Samples,
 }
 

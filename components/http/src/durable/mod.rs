@@ -22,7 +22,7 @@ mod replay;
 
 pub(crate) use intake::{Bounds, Intake};
 pub(crate) use keys::Key;
-pub use left::{Left, left};
+pub use left::{Left, left, log_folder};
 pub(crate) use open::open;
 pub(crate) use replay::Replay;
 

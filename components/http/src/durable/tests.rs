@@ -11,7 +11,8 @@ use logd_sdk::http::{Refusal, StatusCode};
 use logd_sdk::{Context, Time};
 use tokio::time::timeout;
 
-use super::{Bounds, Key, Replay, record};
+use super::keys::AGE;
+use super::{Bounds, FOLDER, Key, Replay, left, log_folder, record};
 use crate::decode::Decoder;
 use crate::settings::{Codec, Framing};
 use crate::tests::context;
@@ -20,6 +21,10 @@ const HANG: Duration = Duration::from_secs(30);
 
 fn open(disk: &Disk, context: &Context) -> Replay {
     let (log, _) = Log::open(disk.filesystem(), Path::new("/log"), 64 << 20).unwrap();
+    replay(log, context)
+}
+
+fn replay(log: Log, context: &Context) -> Replay {
     let bounds = Bounds { patience: HANG, retry_after: Duration::from_secs(1), until_delivered: false };
     let mut replay = Replay::new(log, 64 << 20, bounds, context).unwrap();
     replay.start();
@@ -116,4 +121,27 @@ async fn a_failing_disk_never_makes_an_answer_a_lie() {
         let found = waiting(&mut open(&disk, &context)).await;
         assert!(answered.iter().all(|text| found.contains(&(*text).to_owned())), "{answered:?} {found:?}");
     }
+}
+
+#[tokio::test]
+async fn what_is_left_is_needed_until_it_is_delivered_and_nobody_repeats_it() {
+    let (place, context) = (tempfile::tempdir().unwrap(), context(&[]));
+    assert_eq!(log_folder(place.path()), None);
+    let log = super::open(place.path().join(FOLDER), 64 << 20).await.unwrap();
+    let mut replay = replay(log, &context);
+    let folder = log_folder(place.path()).unwrap();
+    let (now, later) = (context.clock.now(), context.clock.now().after(Duration::from_micros(AGE as u64)));
+    let look = |position: Option<&[u8]>, now| {
+        let left = left(&folder, position, now).unwrap();
+        (left.requests, left.is_needed, left.is_position_its)
+    };
+    take(&replay, "one", None).await.unwrap();
+    take(&replay, "two", Some("key")).await.unwrap();
+    assert_eq!(look(None, later), (2, true, false));
+    assert_eq!(waiting(&mut replay).await, ["one", "two"]);
+    let position = replay.position().unwrap();
+    replay.commit(&position).await.unwrap();
+    assert_eq!(look(Some(&position), now), (0, true, true), "its client may still send it again");
+    assert_eq!(look(Some(&position), later), (0, false, true));
+    assert!(!look(Some(b"of another component"), later).2);
 }

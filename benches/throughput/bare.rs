@@ -31,7 +31,7 @@ struct Sums {
 
 /// This program, as the loop over `input`, on one core.
 pub(crate) fn command(input: &Path) -> Command {
-    let mut command = crate::jobs::pinned(&std::env::current_exe().expect("this program has a path"));
+    let mut command = crate::support::logd::pinned(&std::env::current_exe().expect("this program has a path"));
     command.arg(ROLE).arg(input);
     command
 }

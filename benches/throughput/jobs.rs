@@ -3,9 +3,10 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use crate::measure::{Measured, measure};
+use crate::support::logd::logd;
+use crate::support::measure::{Measured, measure};
+use crate::support::pipeline::{PARSE, analyse};
 
 /// A pipeline to be timed.
 pub(crate) struct Job {
@@ -42,68 +43,10 @@ impl Job {
     }
 }
 
-fn logd(one_core: bool) -> Command {
-    let logd = Path::new(env!("CARGO_BIN_EXE_logd"));
-    if one_core { pinned(logd) } else { Command::new(logd) }
-}
-
-/// A program that may use core 0 only.
-pub(crate) fn pinned(program: &Path) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(program);
-    command
-}
-
-/// Writes `count` classic logs.
-pub(crate) fn generate(path: &Path, count: u64) {
-    let file = File::create(path).expect("a file for the logs");
-    let mut command = logd(false);
-    command.args(["generate", "--seed", "1", "--rate", "0", "--count", &count.to_string()]).stdout(Stdio::from(file));
-    measure(&mut command);
-}
-
 /// The mean length of the logs, in bytes.
 pub(crate) fn mean_length(path: &Path, count: u64) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len() / count)
 }
-
-const PARSE: &str = r#"
-[transforms.parsed]
-type = "parse"
-inputs = ["logs"]
-format = "json"
-timestamp.field = "timestamp"
-"#;
-
-const ANALYSE: &str = r#"
-[transforms.per_service]
-type = "window"
-inputs = ["IN"]
-size = "1s"
-group_by = ["service"]
-allowed_lateness = "500ms"
-[transforms.per_service.aggregates]
-count = { fn = "count" }
-error_rate = { fn = "ratio", where = '.level == "ERROR" || .level == "CRITICAL"' }
-latency_mean = { fn = "mean", field = "response_time_ms" }
-latency_p99 = { fn = "quantile", field = "response_time_ms", q = 0.99 }
-
-[transforms.latency]
-type = "zscore"
-inputs = ["per_service"]
-field = "latency_mean"
-group_by = ["service"]
-
-[transforms.errors]
-type = "spike"
-inputs = ["per_service"]
-field = "error_rate"
-group_by = ["service"]
-
-[sinks.out]
-type = "blackhole"
-inputs = ["latency.anomalies", "errors.anomalies"]
-"#;
 
 const REMAP: &str = r#"
 [transforms.changed]
@@ -115,7 +58,6 @@ source = '.host = "demo"'
 /// All jobs, their pipelines written below `folder`.
 pub(crate) fn all(folder: &Path, logs: &Path) -> Vec<Job> {
     let file = |path: &Path| format!("[sources.logs]\ntype = \"file\"\ninclude = [\"{}\"]\n", path.display());
-    let analyse = |input: &str| ANALYSE.replace("IN", input);
     let copy = format!(
         "[sinks.out]\ntype = \"file\"\ninputs = [\"logs\"]\npath = \"{}\"\nencoding.codec = \"text\"\n",
         folder.join("copy.log").display()

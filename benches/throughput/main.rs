@@ -8,14 +8,15 @@
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod bare;
-mod http;
 mod jobs;
-mod measure;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use measure::{Measured, measure};
+use support::measure::{Measured, measure};
+use support::{http, logd};
 
 /// How many logs the common jobs read.
 const LOGS: u64 = 1_000_000;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let logs = folder.path().join("classic.log");
-    jobs::generate(&logs, LOGS);
+    logd::generate(&logs, LOGS);
     println!(
         "1 million logs of {} bytes; median of {ROUNDS} runs; one core is core 0.\n",
         jobs::mean_length(&logs, LOGS)
@@ -80,7 +81,7 @@ fn compare_http(folder: &Path, logs: &Path, arguments: &[String]) {
         return;
     }
     let bodies = http::bodies(logs);
-    let take = |server| http::measure(server, folder, logs, &bodies).per_million(LOGS * http::PASSES as u64);
+    let take = |server| http::measure(server, folder, logs, &bodies).0.per_million(LOGS * http::PASSES as u64);
     row("bare hyper server, one core", &median((0..ROUNDS).map(|_| (take(Server::Bare), 1.0)).collect()));
     for (name, server) in jobs {
         let round = || {

@@ -138,6 +138,15 @@ const FORBIDDEN: &[&str] = &[
     "queue.buffering.max.kbytes",
 ];
 
+/// Options of librdkafka that have other defaults here.
+const DEFAULTS: &[(&str, &str)] = &[
+    // A broker that is back is found again at once.
+    ("reconnect.backoff.max.ms", "1000"),
+    // Each message without a key goes to any partition, not a whole batch to one of them: whoever follows the time of
+    // all partitions, as a window does, would wait for those that got nothing for a while.
+    ("sticky.partitioning.linger.ms", "0"),
+];
+
 /// How much longer than the client's own deadline an attempt may take: it is the client that knows what became of each.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -218,9 +227,10 @@ impl KafkaSinkSettings {
             // Bytes are what is bounded.
             .set("queue.buffering.max.messages", "0")
             .set("queue.buffering.max.kbytes", room.to_string());
-        if !self.librdkafka_options.contains_key("reconnect.backoff.max.ms") {
-            // A broker that is back is found again at once.
-            config.set("reconnect.backoff.max.ms", "1000");
+        for (option, value) in DEFAULTS {
+            if !self.librdkafka_options.contains_key(*option) {
+                config.set(*option, *value);
+            }
         }
         config
     }
@@ -270,6 +280,18 @@ mod tests {
             let found = problems::<KafkaSinkSettings>(&format!("bootstrap_servers = 'a:1'\n{text}"));
             assert!(found.len() == 1 && found[0].contains(expected), "{text}: {found:?}");
         }
+    }
+
+    #[test]
+    fn defaults_give_way_to_options() {
+        let config = |more: &str| {
+            let text = format!("bootstrap_servers = 'a:1'\ntopic = 't'\n{more}");
+            toml::from_str::<KafkaSinkSettings>(&text).unwrap().config()
+        };
+        let sticky = "sticky.partitioning.linger.ms";
+        assert_eq!(config("").get(sticky), Some("0"));
+        let own = config(&format!("librdkafka_options = {{ '{sticky}' = '10' }}"));
+        assert_eq!((own.get(sticky), own.get("reconnect.backoff.max.ms")), (Some("10"), Some("1000")));
     }
 
     #[test]

@@ -52,12 +52,13 @@ impl Reader<'_> {
             let Some(partition) = topic.and_then(|topic| topic.partitions.get(&reading.lease.place.number)) else {
                 continue;
             };
-            // Transactions end with marks that are no messages: the last offset of a partition may never be read.
-            if reading.end.is_some_and(|end| partition.eof_offset >= end) {
+            // Transactions end with marks that are no messages: how far the client has handed them out, it alone knows.
+            // (How far it has fetched says nothing: what it has fetched ahead is still to come.)
+            let next = reading.next.max(partition.app_offset);
+            if reading.end.is_some_and(|end| next >= end) {
                 reading.end = Some(reading.next);
             }
-            let lag = if partition.eof_offset >= partition.hi_offset { 0 } else { partition.hi_offset - reading.next };
-            let lag = lag.max(0);
+            let lag = (partition.hi_offset - next).max(0);
             #[allow(clippy::cast_precision_loss)]
             reading.lag.set(lag as f64);
             if lag == 0 || reading.seen.0 != reading.next {

@@ -173,6 +173,25 @@ impl Broker {
         producer.flush(Duration::from_secs(30)).unwrap();
     }
 
+    /// Sends two messages, each in a transaction of its own, of which the first is committed and the second aborted.
+    pub(crate) fn transactions(&self, topic: &str, [committed, aborted]: [&str; 2]) {
+        let mut config = self.config();
+        let producer: ThreadedProducer<DefaultProducerContext> =
+            config.set("transactional.id", topic).create().unwrap();
+        let longest = Duration::from_secs(30);
+        producer.init_transactions(longest).unwrap();
+        for (text, is_committed) in [(committed, true), (aborted, false)] {
+            producer.begin_transaction().unwrap();
+            producer.send(BaseRecord::<str, str>::to(topic).payload(text)).map_err(|(error, _)| error).unwrap();
+            producer.flush(longest).unwrap();
+            if is_committed {
+                producer.commit_transaction(longest).unwrap();
+            } else {
+                producer.abort_transaction(longest).unwrap();
+            }
+        }
+    }
+
     /// A consumer of a group, or of none, that joins nothing by itself.
     pub(crate) fn consumer(&self, group: &str) -> BaseConsumer {
         self.config().set("group.id", group).set("enable.auto.commit", "false").create().unwrap()

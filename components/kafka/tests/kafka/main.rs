@@ -8,6 +8,7 @@ mod broker;
 mod faults;
 mod group;
 mod member;
+mod once;
 mod security;
 mod sink;
 mod source;

@@ -1,8 +1,9 @@
 //! What the sink writes, and what it makes of events that the broker does not take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use logd_sdk::sink::Attempt;
 use logd_sdk::{Batch, Block, Body, Columns, EventId, Partition, Row, Time};
 use rdkafka::Message as _;
 use rdkafka::consumer::Consumer as _;
@@ -85,6 +86,18 @@ async fn messages_arrive_as_they_were_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_without_a_key_go_to_all_partitions_at_once() {
+    let (broker, _use) = broker().await;
+    let topic = broker.topic("spread", 4).await;
+    let text = format!("bootstrap_servers = '{}'\ntopic = '{topic}'", broker.address());
+    let sink = sink(&text, &context("sink", "spread")).await;
+    let batch = batch(&vec!["{}".to_owned(); 200]);
+    assert_eq!(timeout(DEADLINE, sink.deliver(&batch)).await.expect("in time"), Attempt::delivered());
+    let partitions: BTreeSet<i32> = messages(broker, &topic, 200).iter().map(|message| message.partition()).collect();
+    assert_eq!(partitions, BTreeSet::from([0, 1, 2, 3]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_too_large_does_not_take_the_others_along() {
     let (broker, _use) = broker().await;
     broker.topic_with("small", 1, &[("max.message.bytes", "20000")]).await;
@@ -110,7 +123,7 @@ async fn what_can_not_be_delivered_is_tried_again() {
     let text = format!("bootstrap_servers = '{}'\ntopic = '{topic}'\nrequest.timeout = '3s'", broker.address());
     let sink = sink(&text, &context).await;
     let batch = batch(&["{}".to_owned(), "{}".to_owned()]);
-    assert_eq!(sink.deliver(&batch).await, logd_sdk::sink::Attempt::delivered());
+    assert_eq!(sink.deliver(&batch).await, Attempt::delivered());
     broker.kill();
     let attempt = timeout(DEADLINE, sink.deliver(&batch)).await.expect("in time");
     eventually("it is ill", || context.health.reason().is_some()).await;

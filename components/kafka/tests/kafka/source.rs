@@ -118,25 +118,6 @@ async fn latest_begins_with_what_comes_and_keeps_to_that() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn once_ends_where_the_partitions_end_at_the_start() {
-    let (broker, _use) = broker().await;
-    let topic = broker.topic("once", 3).await;
-    // One partition stays empty.
-    broker.send(&topic, 2, 0..1000);
-    for (events, lineage) in [(1000, "once"), (0, "again")] {
-        let context = logd_sdk::Context { once: true, ..context("source", lineage) };
-        let member = Member::start(&settings(broker, &topic, ""), context, None).await;
-        member.until("the end", |said| said.ended).await;
-        let said = std::sync::Arc::clone(&member.said);
-        member.stop().await;
-        let said = said.lock().unwrap();
-        assert_eq!(said.events.len(), events);
-        let ended = said.notices.iter().filter(|(_, ended)| *ended).count();
-        assert_eq!(ended, 3, "{:?}", said.notices);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn fields_are_what_was_asked_for() {
     let (broker, _use) = broker().await;
     let topic = broker.topic("fields", 1).await;

@@ -11,22 +11,21 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::logd::pinned;
+use super::measure::{Measured, Process, now};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use wait4::Wait4;
-
-use crate::jobs::pinned;
-use crate::measure::Measured;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The role of this binary as the bare server.
 pub(crate) const ROLE: &str = "bare-http";
 /// Logs in a request.
-const LOGS_A_REQUEST: usize = 1000;
+pub(crate) const LOGS_A_REQUEST: usize = 1000;
 /// Connections of the client.
 const CONNECTIONS: usize = 4;
 /// How often all logs are sent: a server is measured while it serves, not while it starts.
@@ -48,8 +47,12 @@ pub(crate) fn run(address: &str) -> std::process::ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.expect("bound");
+        let mut stop = signal(SignalKind::terminate()).expect("heeded");
         loop {
-            let (stream, _) = listener.accept().await.expect("accepted");
+            let stream = tokio::select! {
+                accepted = listener.accept() => accepted.expect("accepted").0,
+                _ = stop.recv() => return,
+            };
             let answer = service_fn(|request: Request<hyper::body::Incoming>| async {
                 let mut body = request.into_body();
                 while let Some(Ok(_)) = body.frame().await {}
@@ -61,40 +64,45 @@ pub(crate) fn run(address: &str) -> std::process::ExitCode {
     std::process::ExitCode::SUCCESS
 }
 
-/// Sends all logs to a server, and returns what it has taken for that.
-pub(crate) fn measure(server: Server, folder: &Path, logs: &Path, bodies: &[Range<u64>]) -> Measured {
+/// Sends all logs to a server, and returns what it has taken for that, and how long each request has waited.
+pub(crate) fn measure(server: Server, folder: &Path, logs: &Path, bodies: &[Range<u64>]) -> (Measured, Vec<Duration>) {
     let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
-    let child = command(server, folder, address).spawn().expect("the server starts");
+    let process = Process::start(&mut command(server, folder, address));
     wait_for(address);
-    // A benchmark measures the real clock.
-    #[allow(clippy::disallowed_methods)]
-    let start = Instant::now();
-    thread::scope(|scope| {
-        for connection in 0..CONNECTIONS {
-            scope.spawn(move || {
-                let stream = TcpStream::connect(address).expect("connected");
-                // Head and body are two writes, and the second must not wait for the first to be acknowledged.
-                stream.set_nodelay(true).expect("set");
-                let mut stream = BufReader::new(stream);
-                let (file, mut body) = (File::open(logs).expect("the logs"), Vec::new());
-                let mine = || bodies.iter().skip(connection).step_by(CONNECTIONS);
-                for range in (0..PASSES).flat_map(|_| mine()) {
-                    body.resize(usize::try_from(range.end - range.start).expect("a body's length"), 0);
-                    file.read_exact_at(&mut body, range.start).expect("read");
-                    // Full is an answer too, and a client's business to ask again.
-                    while !post(&mut stream, &body) {
-                        thread::sleep(Duration::from_millis(5));
-                    }
-                }
-            });
-        }
+    let start = now();
+    let waits = thread::scope(|scope| {
+        let connections: Vec<_> = (0..CONNECTIONS)
+            .map(|connection| {
+                let mine = move || bodies.iter().skip(connection).step_by(CONNECTIONS);
+                scope.spawn(move || send(address, logs, (0..PASSES).flat_map(|_| mine())))
+            })
+            .collect();
+        connections.into_iter().flat_map(|connection| connection.join().expect("sent")).collect()
     });
+
     let wall = start.elapsed().as_secs_f64();
-    Command::new("kill").arg(child.id().to_string()).status().expect("asked");
-    let used = child.wait4().expect("the server ends");
-    // The bare server does not know how to stop in order.
-    assert!(used.status.success() || matches!(server, Server::Bare), "the server has failed: {}", used.status);
-    Measured { wall, cpu: (used.rusage.utime + used.rusage.stime).as_secs_f64(), memory: used.rusage.maxrss }
+    process.ask_to_stop();
+    (Measured { wall, ..process.finished(start) }, waits)
+}
+
+/// Sends these bodies by one connection, one after the other, and returns how long each has waited for its answer.
+fn send<'b>(address: SocketAddr, logs: &Path, bodies: impl Iterator<Item = &'b Range<u64>>) -> Vec<Duration> {
+    let stream = TcpStream::connect(address).expect("connected");
+    // Head and body are two writes, and the second must not wait for the first to be acknowledged.
+    stream.set_nodelay(true).expect("set");
+    let mut stream = BufReader::new(stream);
+    let (file, mut body, mut waits) = (File::open(logs).expect("the logs"), Vec::new(), Vec::new());
+    for range in bodies {
+        body.resize(usize::try_from(range.end - range.start).expect("a body's length"), 0);
+        file.read_exact_at(&mut body, range.start).expect("read");
+        let start = now();
+        // Full is an answer too, and a client's business to ask again.
+        while !post(&mut stream, &body) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        waits.push(start.elapsed());
+    }
+    waits
 }
 
 fn command(server: Server, folder: &Path, address: SocketAddr) -> Command {

@@ -58,6 +58,7 @@ impl Shared {
     async fn deliver_part(&self, mut batch: Arc<Batch>, under_way: usize) -> anyhow::Result<Duration> {
         let (mut took, mut panics) = (Duration::ZERO, 0);
         let mut backoff = Backoff::new(self.delivery.first_backoff, self.delivery.longest_backoff);
+        self.begin(&batch)?;
         while !batch.is_empty() {
             if let Some(rate) = &self.rate {
                 rate.turn().await;
@@ -83,10 +84,17 @@ impl Shared {
             }
             if retry.len() < batch.len() {
                 batch = Arc::new(batch.select(&retry));
+                self.begin(&batch)?;
             }
             tokio::time::sleep(wait).await;
         }
         Ok(took)
+    }
+
+    /// Takes note of what is about to be sent, so that after a crash it is sent again as it was.
+    fn begin(&self, batch: &Batch) -> anyhow::Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        journal.begun(batch).context("what is to be delivered can't be noted")
     }
 
     /// Enters what became of an attempt. Returns what is to be tried again, and after how long.

@@ -4,6 +4,7 @@
 //! back-pressure and not memory. It says that an epoch is delivered only when every event before the barrier has been
 //! delivered or given up.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,8 +19,10 @@ use tokio::time::{Instant, sleep_until};
 use super::attempts::Shared;
 use super::backoff::Backoff;
 use super::concurrency::Limit;
+use super::gathering::Gathering;
 use super::journal::Journal;
 use super::rate::RateLimit;
+use super::unfinished::Unfinished;
 use crate::checkpoint::{Command, Snapshot};
 use crate::topology::{Arrival, Inlet, Links, Room};
 
@@ -32,25 +35,10 @@ pub(crate) struct Driver {
     commands: UnboundedReceiver<Command>,
     deliveries: JoinSet<anyhow::Result<Settled>>,
     gathering: Option<Gathering>,
-}
-
-/// Batches that wait to be sent as one.
-struct Gathering {
-    batch: Arc<Batch>,
-    rooms: Vec<Room>,
-    since: Instant,
-}
-
-impl Gathering {
-    fn new(batch: Arc<Batch>, room: Room) -> Self {
-        Self { batch, rooms: vec![room], since: Instant::now() }
-    }
-
-    fn and(mut self, batch: Arc<Batch>, room: Room) -> Self {
-        Arc::make_mut(&mut self.batch).append(Arc::unwrap_or_clone(batch));
-        self.rooms.push(room);
-        self
-    }
+    /// What is enough to be sent, and waits for its turn.
+    ready: VecDeque<Gathering>,
+    /// What an earlier process had in flight.
+    unfinished: Unfinished,
 }
 
 /// What one delivery settles.
@@ -71,6 +59,7 @@ impl Driver {
         links: Links,
     ) -> Self {
         let limit = Mutex::new(Limit::new(delivery.concurrency));
+        let unfinished = Unfinished::new(journal.as_ref().map(Journal::in_flight).unwrap_or_default());
         let rate = delivery.rate_limit.map(|(number, span)| RateLimit::new(number, span));
         Self {
             shared: Arc::new(Shared { sink, links, delivery, limit, rate, journal }),
@@ -78,6 +67,8 @@ impl Driver {
             commands,
             deliveries: JoinSet::new(),
             gathering: None,
+            ready: VecDeque::new(),
+            unfinished,
         }
     }
 
@@ -85,19 +76,20 @@ impl Driver {
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
         let timeout = self.shared.delivery.timeout;
         loop {
+            self.begin();
             let due = self.gathering.as_ref().map_or_else(Instant::now, |gathering| gathering.since + timeout);
-            let room = self.deliveries.len() < self.shared.limit().allowed();
+            let room = self.has_room();
             tokio::select! {
                 biased;
                 Some(settled) = self.deliveries.join_next() => self.settle(settled)?,
                 Some(command) = self.commands.recv() => self.apply(command).await,
-                () = sleep_until(due), if self.gathering.is_some() && room => self.begin(),
+                () = sleep_until(due), if self.gathering.is_some() && room => self.ready.extend(self.gathering.take()),
                 arrival = self.inlet.next(), if room => match arrival? {
                     Arrival::Batch(parcel) => {
                         self.links().account.received(parcel.batch.len() as u64, parcel.event_bytes);
                         let batch = self.shared.new_events(Links::with_fields(&self.links().reads, parcel.batch));
                         if !batch.is_empty() {
-                            self.gather(batch, parcel.room);
+                            self.gather(batch, Arc::new(parcel.room));
                         }
                     }
                     Arrival::Barrier(epoch) => {
@@ -124,23 +116,36 @@ impl Driver {
         &self.shared.links
     }
 
-    /// Adds a batch to those that wait, and begins to deliver when they are enough.
-    fn gather(&mut self, batch: Arc<Batch>, room: Room) {
-        let gathered = match self.gathering.take() {
-            Some(gathered) => gathered.and(batch, room),
-            None => Gathering::new(batch, room),
-        };
+    /// Whether one more delivery may be under way.
+    fn has_room(&self) -> bool {
+        self.deliveries.len() < self.shared.limit().allowed()
+    }
+
+    /// Adds a batch to those that wait.
+    fn gather(&mut self, batch: Arc<Batch>, room: Arc<Room>) {
+        let (batch, again) = self.unfinished.take(batch, &room);
+        self.ready.extend(again);
+        if batch.is_empty() {
+            return;
+        }
+        let gathered = Gathering::of(self.gathering.take(), batch, room);
         let delivery = &self.shared.delivery;
-        let full = gathered.batch.len() >= delivery.max_events || gathered.batch.size() >= delivery.max_bytes;
-        self.gathering = Some(gathered);
-        if full {
-            self.begin();
+        if gathered.batch.len() >= delivery.max_events || gathered.batch.size() >= delivery.max_bytes {
+            self.ready.push_back(gathered);
+        } else {
+            self.gathering = Some(gathered);
         }
     }
 
-    /// Begins to deliver what was gathered.
+    /// Begins to deliver what is ready, as much as may be under way.
     fn begin(&mut self) {
-        let Some(Gathering { batch, rooms, since }) = self.gathering.take() else { return };
+        while self.has_room() {
+            let Some(next) = self.ready.pop_front() else { return };
+            self.deliver(next);
+        }
+    }
+
+    fn deliver(&mut self, Gathering { batch, rooms, since }: Gathering) {
         let (shared, under_way) = (Arc::clone(&self.shared), self.deliveries.len() + 1);
         self.deliveries.spawn(async move {
             let events = batch.len() as u64;
@@ -160,8 +165,11 @@ impl Driver {
 
     /// Waits until all that was received has been settled, makes it durable, and returns what is to be kept of it.
     async fn sync(&mut self) -> anyhow::Result<Snapshot> {
-        self.begin();
-        while let Some(settled) = self.deliveries.join_next().await {
+        self.ready.extend(self.unfinished.give_up());
+        self.ready.extend(self.gathering.take());
+        loop {
+            self.begin();
+            let Some(settled) = self.deliveries.join_next().await else { break };
             self.settle(settled)?;
         }
         // What the epoch before has made durable is applied before there is more.

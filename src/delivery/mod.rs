@@ -4,8 +4,10 @@ mod attempts;
 mod backoff;
 mod concurrency;
 mod driver;
+mod gathering;
 mod journal;
 mod rate;
+mod unfinished;
 
 pub(crate) use driver::Driver;
 pub(crate) use journal::Journal;

@@ -1,43 +1,29 @@
 //! The classic example against a real Redis: the keys that it writes, with and without kill -9 of either side.
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
-use crate::support::{Place, Running, run};
+use crate::support::services::Service;
+use crate::support::{Place, Running, free_address, get, run};
 
 const SERVICES: [&str; 5] = ["web-api", "cache-service", "payment-service", "auth-service", "database"];
 
-/// A Redis by the recipe in `tests/services`, which installs it where it is missing.
-struct Redis<'p> {
-    place: &'p Place,
-    port: String,
-}
+/// A real Redis.
+struct Redis(Service);
 
-impl<'p> Redis<'p> {
-    fn start(place: &'p Place) -> Self {
-        let redis = Self { place, port: free_port() };
-        redis.recipe("start");
-        redis
-    }
-
-    /// `start`, `kill` or `stop`.
-    fn recipe(&self, command: &str) {
-        let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services/services.sh");
-        let mut recipe = Command::new(recipe);
-        recipe.args([command, "redis"]).env("SERVICES_RUN", self.place.path("services")).env("REDIS_PORT", &self.port);
-        let Output { status, stderr, .. } = recipe.output().expect("the recipe runs");
-        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+impl Redis {
+    fn start() -> Self {
+        Self(Service::start("redis"))
     }
 
     /// What `redis-cli` prints for a command.
     fn cli(&self, command: &[&str]) -> String {
-        let said = run(Command::new("redis-cli").args(["-p", &self.port]).args(command));
+        let said = run(Command::new("redis-cli").args(["-p", self.0.port()]).args(command));
         assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
         said.out.trim_end().to_owned()
     }
@@ -60,23 +46,12 @@ impl<'p> Redis<'p> {
     }
 }
 
-impl Drop for Redis<'_> {
-    fn drop(&mut self) {
-        self.recipe("kill");
-    }
-}
-
-fn free_port() -> String {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    free.port().to_string()
-}
-
 /// The example, to be run to its end.
-fn example(place: &Place, redis: &Redis<'_>) -> Command {
+fn example(place: &Place, redis: &Redis) -> Command {
     place.write("logd.toml", "checkpoint.interval = \"50ms\"\n");
     let mut command = place.logd();
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/classic"));
-    command.env("REDIS_HOST", "127.0.0.1").env("REDIS_PORT", &redis.port);
+    command.env("REDIS_HOST", "127.0.0.1").env("REDIS_PORT", redis.0.port());
     command.args(["run", "--once", "-c", "pipeline.toml", "--log-level", "warn"]);
     command.arg("--data-dir").arg(place.path("data")).arg("--config").arg(place.path("logd.toml"));
     command
@@ -85,7 +60,7 @@ fn example(place: &Place, redis: &Redis<'_>) -> Command {
 #[test]
 fn the_keys_are_those_of_the_classic_system_whoever_is_killed() {
     let (place, disturbed) = (Place::new(), Place::new());
-    let redis = Redis::start(&place);
+    let redis = Redis::start();
     let said = run(&mut example(&place, &redis));
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
 
@@ -116,7 +91,7 @@ fn the_keys_are_those_of_the_classic_system_whoever_is_killed() {
     let newest: Value = serde_json::from_str(&redis.cli(&["LINDEX", "recent_logs", "0"])).expect("JSON");
     assert_eq!(newest["timestamp"].as_str(), Some(last.as_str()));
 
-    let other = Redis::start(&disturbed);
+    let other = Redis::start();
     // One that is through has forgotten its positions, and would count once more.
     let store = disturbed.path("data/once/pipeline/checkpoints.redb");
     let through = || !store.exists() && other.cli(&["HGET", "metrics", "total_logs"]) == "180000";
@@ -125,8 +100,8 @@ fn the_keys_are_those_of_the_classic_system_whoever_is_killed() {
         let running = Running::start(&mut example(&disturbed, &other));
         std::thread::sleep(Duration::from_millis(100 + 40 * kills));
         if kills % 3 == 2 {
-            other.recipe("kill");
-            other.recipe("start");
+            other.0.kill();
+            other.0.start_again();
         }
         running.signal("KILL");
         running.end();
@@ -161,30 +136,21 @@ request.timeout = "1s"
 fn readiness_says_that_redis_is_away_and_nothing_is_lost() {
     let place = Place::new();
     place.write("pipelines/count.toml", COUNT);
-    let redis = Redis::start(&place);
-    let address = format!("127.0.0.1:{}", free_port());
+    let redis = Redis::start();
+    let address = free_address();
     let arguments = ["run", "--once", "-c", "pipelines/count.toml", "--telemetry-address", &address];
-    let mut logd = Running::start(place.logd().args(arguments).env("REDIS_PORT", &redis.port));
+    let mut logd = Running::start(place.logd().args(arguments).env("REDIS_PORT", redis.0.port()));
     logd.wait_for("a total", |_| redis.cli(&["HGET", "metrics", "total_logs"]).parse::<u32>().is_ok_and(|n| n > 0));
-    redis.recipe("kill");
+    redis.0.kill();
     logd.wait_for("a reason", |_| {
-        let ready = ready(&address);
+        let ready = get(&address, "/ready");
         ready.contains("\"ready\":false") && ready.contains("Redis")
     });
-    redis.recipe("start");
-    logd.wait_for("readiness", |_| ready(&address).contains("\"ready\":true"));
+    redis.0.start_again();
+    let back = Instant::now();
+    logd.wait_for("readiness", |_| get(&address, "/ready").contains("\"ready\":true"));
+    assert!(back.elapsed() < Duration::from_secs(5), "{:?} after Redis was back", back.elapsed());
     let (status, _, err) = logd.end();
     assert!(status.success(), "{err}");
     assert_eq!(redis.cli(&["HGET", "metrics", "total_logs"]), "10000");
-}
-
-/// The answer to `GET /ready`; empty while nobody answers.
-fn ready(address: &str) -> String {
-    let mut answer = String::new();
-    if let Ok(mut stream) = TcpStream::connect(address) {
-        let request = format!("GET /ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("sent");
-        stream.read_to_string(&mut answer).expect("text");
-    }
-    answer
 }

@@ -10,10 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use logd_sdk::Time;
-use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use tokio::time::Instant;
 
+use crate::support::moments::Moments;
 use crate::support::{Place, Running, files, has_positions, run};
 
 /// How many times logd is killed in its work.
@@ -157,18 +156,6 @@ fn place(source: &str, generated: &str, real: &str) -> Place {
     place
 }
 
-/// Random moments from a seed that is printed, so that a failure can be repeated: `SEED=…`.
-fn random() -> TestRng {
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(std::process::id());
-    println!("SEED={seed}");
-    let bytes: Vec<u8> = seed.to_le_bytes().into_iter().cycle().take(32).collect();
-    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
-}
-
-fn up_to(random: &mut TestRng, longest: Duration) -> Duration {
-    longest.mul_f64(f64::from(random.next_u32()) / f64::from(u32::MAX))
-}
-
 fn once(place: &Place) -> Command {
     let mut command = place.logd();
     command.args(["run", "--once"]).stdin(Stdio::from(File::open(place.path("access.log")).expect("the log")));
@@ -186,12 +173,12 @@ fn killed_one_shots_write_what_an_undisturbed_one_writes() {
     let expected = files(&calm.path("out"));
     assert!(expected.len() >= 5, "windows and anomalies of both: {:?}", names(&expected));
 
-    let mut random = random();
+    let mut moments = Moments::new();
     // A kill counts when the next run goes on where the killed one was.
     let (mut landed, mut finished) = (0, 0);
     while landed < KILLS {
         let running = Running::start(&mut once(&killed));
-        std::thread::sleep(up_to(&mut random, took / 3));
+        std::thread::sleep(moments.within(took / 3));
         running.signal("KILL");
         let (status, _, err) = running.end();
         landed += u32::from(err.contains("An earlier run of this was interrupted"));
@@ -233,7 +220,7 @@ fn killed_daemons_write_what_an_undisturbed_one_writes() {
     stop(daemon(&calm), &calm);
 
     let killed = place(FROM_A_FILE, "", "");
-    let mut random = random();
+    let mut moments = Moments::new();
     for kill in 1..=KILLS {
         let mut running = daemon(&killed);
         for (name, text) in [("generated.log", &generated), ("access.log", &real)] {
@@ -241,7 +228,7 @@ fn killed_daemons_write_what_an_undisturbed_one_writes() {
             // Not at the end of a line: half a line stays half until the rest has come.
             append(&killed.path(name), &text.as_bytes()[part(kill - 1)..part(kill)]);
         }
-        std::thread::sleep(up_to(&mut random, Duration::from_millis(600)));
+        std::thread::sleep(moments.within(Duration::from_millis(600)));
         if !running.runs() {
             let (status, _, err) = running.end();
             panic!("it has ended by itself with {status}: {err}");

@@ -1,19 +1,15 @@
 //! The `http` source and what it has answered: kept through kill -9, delivered once, refused when there is no room.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use tokio::time::Instant;
 
-use crate::support::{DEADLINE, Place, Running};
+use crate::support::moments::Moments;
+use crate::support::producers::{Client, Load, Producers};
+use crate::support::{Place, Running};
 
 /// Puts a pipeline from an `http` source to a file into a place, and returns where the source listens.
 fn prepare(place: &Place, source: &str, sink: &str) -> SocketAddr {
@@ -39,119 +35,24 @@ fn written(place: &Place) -> String {
     fs::read_to_string(place.path("out/all.log")).unwrap_or_default()
 }
 
-/// A client with one connection, which it makes anew when it is gone.
-struct Client {
-    address: SocketAddr,
-    connection: Option<BufReader<TcpStream>>,
-}
-
-impl Client {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, connection: None }
-    }
-
-    /// Sends a request; the status of the answer, if there is one.
-    fn post(&mut self, headers: &str, body: &[u8]) -> Option<u16> {
-        let status = self.try_post(headers, body);
-        if status.is_none() {
-            self.connection = None;
-        }
-        status
-    }
-
-    fn try_post(&mut self, headers: &str, body: &[u8]) -> Option<u16> {
-        if self.connection.is_none() {
-            let stream = TcpStream::connect(self.address).ok()?;
-            stream.set_read_timeout(Some(DEADLINE)).ok()?;
-            stream.set_nodelay(true).ok()?;
-            self.connection = Some(BufReader::new(stream));
-        }
-        let connection = self.connection.as_mut()?;
-        let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
-        connection.get_mut().write_all(&[head.as_bytes(), body].concat()).ok()?;
-        let (mut status, mut length, mut closes) = (None, 0, false);
-        loop {
-            let mut line = String::new();
-            if connection.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            let line = line.trim_end().to_lowercase();
-            match line.split_once(": ") {
-                _ if line.is_empty() => break,
-                Some(("content-length", value)) => length = value.parse().ok()?,
-                Some(("connection", value)) => closes = value == "close",
-                Some(_) => {}
-                None => status = line.get(9..12).and_then(|status| status.parse().ok()),
-            }
-        }
-        connection.read_exact(&mut vec![0; length]).ok()?;
-        if closes {
-            self.connection = None;
-        }
-        status
-    }
-}
-
-/// What producers were promised.
-#[derive(Default)]
-struct Ledger {
-    acknowledged: Mutex<HashSet<String>>,
-    requests: AtomicUsize,
-    stop: AtomicBool,
-}
-
-/// Sends numbered events until it is told to stop. One that is `stubborn` repeats each request until it is acknowledged,
-/// under one key; another goes on with new events.
-fn produce(name: usize, stubborn: bool, address: SocketAddr, ledger: &Arc<Ledger>) -> JoinHandle<()> {
-    let ledger = Arc::clone(ledger);
-    std::thread::spawn(move || {
-        let mut client = Client::new(address);
-        for request in 0.. {
-            let events: Vec<String> = (0..20).map(|number| format!("{name}-{request}-{number}")).collect();
-            let body: String = events.iter().map(|event| format!("{event} {}\n", "x".repeat(100))).collect();
-            let key = if stubborn { format!("Idempotency-Key: {name}-{request}\r\n") } else { String::new() };
-            loop {
-                if client.post(&key, body.as_bytes()) == Some(200) {
-                    ledger.acknowledged.lock().expect("no producer panics").extend(events);
-                    ledger.requests.fetch_add(1, Relaxed);
-                    break;
-                }
-                // The port is closed for a moment: there is nothing to wait for but time.
-                std::thread::sleep(Duration::from_millis(2));
-                if !stubborn {
-                    break;
-                }
-            }
-            if ledger.stop.load(Relaxed) {
-                return;
-            }
-        }
-    })
-}
-
 /// Lets producers send through `lives` of logd, each ended by `signal` at a random moment, and compares what was written
 /// with what was acknowledged.
 fn nothing_is_lost_or_doubled(signal: &str, lives: usize) {
     let place = Place::new();
     let address = prepare(&place, "", "buffer.type = \"disk\"");
-    let ledger = Arc::<Ledger>::default();
-    let producers: Vec<_> = (0..4).map(|name| produce(name, name % 2 == 0, address, &ledger)).collect();
-    // Moments from a seed: a failure can be repeated, more or less.
-    let mut random = TestRng::from_seed(RngAlgorithm::ChaCha, &[4; 32]);
+    let producers = Producers::start(address, Load::FULL);
+    let mut moments = Moments::new();
     for _ in 0..lives {
-        let before = ledger.requests.load(Relaxed);
+        let before = producers.requests();
         let mut running = start(&place, address);
-        running.wait_for("an answer", |_| ledger.requests.load(Relaxed) > before);
-        std::thread::sleep(Duration::from_millis(u64::from(random.next_u32() % 300)));
+        running.wait_for("an answer", |_| producers.requests() > before);
+        std::thread::sleep(moments.within(Duration::from_millis(300)));
         running.signal(signal);
         let (status, _, err) = running.end();
         assert!(signal == "KILL" || status.success(), "{err}");
     }
     let mut running = start(&place, address);
-    ledger.stop.store(true, Relaxed);
-    for producer in producers {
-        producer.join().expect("no producer panics");
-    }
+    let acknowledged = producers.stop();
     let since = Instant::now();
     assert_eq!(Client::new(address).post("", b"fresh\n"), Some(200));
     running.wait_for("a fresh event", |_| written(&place).lines().any(|line| line == "fresh"));
@@ -161,12 +62,11 @@ fn nothing_is_lost_or_doubled(signal: &str, lives: usize) {
     assert_eq!(status.code(), Some(0), "{err}");
 
     let written = written(&place);
-    let mut arrived: HashMap<&str, u32> = HashMap::new();
-    for event in written.lines().filter_map(|line| line.split(' ').next()) {
+    let mut arrived: HashMap<u64, u32> = HashMap::new();
+    for event in written.lines().filter_map(|line| line.split(' ').next()?.parse().ok()) {
         *arrived.entry(event).or_default() += 1;
     }
-    let acknowledged = ledger.acknowledged.lock().expect("no producer panics");
-    let lost = acknowledged.iter().filter(|event| !arrived.contains_key(event.as_str())).count();
+    let lost = acknowledged.iter().filter(|event| !arrived.contains_key(event)).count();
     let doubled = arrived.values().filter(|times| **times > 1).count();
     assert!(acknowledged.len() > lives * 20, "{} events", acknowledged.len());
     assert_eq!((lost, doubled), (0, 0), "of {} that were acknowledged", acknowledged.len());

@@ -97,3 +97,51 @@ impl Delivery {
         self.come.map(|come| Gathering { batch: Arc::new(come.batch.select(&rows)), ..come })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use logd_sdk::{Block, Partition, Row, Time};
+
+    use super::*;
+
+    /// Events at these positions.
+    fn batch(positions: &[u64]) -> Arc<Batch> {
+        let block = Block::new(Bytes::from_static(b"x"), Partition::new("p/s", ""));
+        Arc::new(Batch::new(block, positions.iter().map(|&position| Row::line(0, 1, position, Time::EPOCH)).collect()))
+    }
+
+    fn ids(positions: &[u64]) -> Vec<EventId> {
+        let batch = batch(positions);
+        (0..batch.len()).map(|row| batch.id(row)).collect()
+    }
+
+    /// What becomes of a batch: the others, and the deliveries that are complete.
+    fn take(unfinished: &mut Unfinished, positions: &[u64]) -> (Vec<EventId>, Vec<Vec<EventId>>) {
+        let (others, complete) = unfinished.take(batch(positions), &Arc::new(Room::nowhere()));
+        (all(&others), complete.iter().map(|gathering| all(&gathering.batch)).collect())
+    }
+
+    fn all(batch: &Batch) -> Vec<EventId> {
+        (0..batch.len()).map(|row| batch.id(row)).collect()
+    }
+
+    #[test]
+    fn what_was_sent_together_waits_for_one_another_and_keeps_its_order() {
+        let mut unfinished = Unfinished::new(vec![ids(&[3, 1, 2]), ids(&[4])]);
+        assert_eq!(take(&mut unfinished, &[1, 7]), (ids(&[7]), vec![]));
+        assert_eq!(take(&mut unfinished, &[2, 4]), (vec![], vec![ids(&[4])]));
+        assert_eq!(take(&mut unfinished, &[8, 3, 9]), (ids(&[8, 9]), vec![ids(&[3, 1, 2])]));
+        assert_eq!(take(&mut unfinished, &[1]), (ids(&[1]), vec![]), "once");
+        assert!(unfinished.give_up().is_empty());
+    }
+
+    #[test]
+    fn a_barrier_takes_what_has_come_and_leaves_what_has_not_begun_to() {
+        let mut unfinished = Unfinished::new(vec![ids(&[1, 2]), ids(&[3, 4])]);
+        assert_eq!(take(&mut unfinished, &[1]), (vec![], vec![]));
+        let given_up = unfinished.give_up();
+        assert_eq!(given_up.iter().map(|part| all(&part.batch)).collect::<Vec<_>>(), [ids(&[1])]);
+        assert_eq!(take(&mut unfinished, &[2, 3, 4]), (ids(&[2]), vec![ids(&[3, 4])]));
+    }
+}

@@ -52,6 +52,15 @@ impl Drop for Room {
     }
 }
 
+#[cfg(test)]
+impl Room {
+    /// Room on an edge that nobody uses.
+    pub(crate) fn nowhere() -> Self {
+        let (sender, _) = edge(&BufferSettings::default(), 0, EdgeMeters::default());
+        Self { bytes: 0, budget: sender.budget }
+    }
+}
+
 /// The bytes that an edge may hold.
 #[derive(Debug)]
 struct Budget {

@@ -1,5 +1,10 @@
 //! Starts the binary in a folder of its own, waits for conditions with a deadline, and reads what it left.
 
+pub(crate) mod moments;
+pub(crate) mod producers;
+pub(crate) mod server;
+pub(crate) mod services;
+
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -40,7 +45,17 @@ impl Place {
 
     /// The logd of this build, to be run here, with its state here.
     pub(crate) fn logd(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_logd"));
+        self.here(Command::new(env!("CARGO_BIN_EXE_logd")))
+    }
+
+    /// The same, after a shell's `limits`: `ulimit -n 64`.
+    pub(crate) fn logd_after(&self, limits: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{limits}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_logd")]);
+        self.here(shell)
+    }
+
+    fn here(&self, mut command: Command) -> Command {
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_remove("LOGD_CONFIG").env_remove("LOGD_DATA_DIR").env_remove("LOGD_LOG");
         command
@@ -107,8 +122,13 @@ impl Running {
     }
 
     /// Waits until `condition` holds; fails with what logd has said.
-    pub(crate) fn wait_for(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
-        let mut left = DEADLINE;
+    pub(crate) fn wait_for(&mut self, what: &str, condition: impl FnMut(&Self) -> bool) {
+        self.wait_within(DEADLINE, what, condition);
+    }
+
+    /// The same for what may take longer than others.
+    pub(crate) fn wait_within(&mut self, limit: Duration, what: &str, mut condition: impl FnMut(&Self) -> bool) {
+        let mut left = limit;
         const STEP: Duration = Duration::from_millis(10);
         while !condition(self) {
             let ended = self.child.try_wait().expect("it can be asked");
@@ -131,6 +151,11 @@ impl Running {
             reader.join().expect("no reader panics");
         }
         (status, self.out(), self.err())
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether it still runs.

@@ -185,6 +185,47 @@ async fn what_was_delivered_before_a_failure_is_not_sent_again_where_it_would_be
     assert!(received.values().all(|&times| times == 1), "{received:?}");
 }
 
+/// What a sink was sent, and the numbers in each request.
+fn sent(recorder: &Recorder) -> Vec<Vec<u64>> {
+    let asked = noted(&recorder.asked).into_iter();
+    asked.filter_map(|asked| if let Asked::Deliver(numbers) = asked { Some(numbers) } else { None }).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_in_flight_at_a_failure_is_sent_again_as_it_was() {
+    let delivery = Delivery {
+        max_events: 25,
+        max_bytes: 1 << 20,
+        timeout: Duration::from_millis(450),
+        repeats: Repeats::Doubled,
+        ..Delivery::default()
+    };
+    let turn = Mutex::new(0);
+    let answer = move |batch: &Batch| {
+        let mut turn = turn.lock().expect("no panic");
+        *turn += 1;
+        match *turn {
+            1 => Some(Attempt { retry: rows(batch, |number| number >= 25), ..Attempt::default() }),
+            // These five have no answer until the part fails.
+            2 => None,
+            _ => Some(Attempt::delivered()),
+        }
+    };
+    let recorder = Recorder { delivery, answer: Arc::new(answer), ..Recorder::new() };
+    let numbers = Numbers { next: fails_at(8), ..Numbers::new(200) };
+    let mut bench = Bench::new();
+    bench.environment.checkpoint_interval = Duration::from_secs(3600);
+    let part = bench.start(vec![source("source", &numbers), sink("sink", &recorder, &[(0, 0)])]).await;
+    let status = part.status.clone();
+    assert_eq!(part.end().await, Outcome::Finished);
+    let tallies = status.accounts().into_iter().map(|account| account.tally());
+    assert!(tallies.into_iter().all(|tally| (tally.in_flight, tally.unaccounted()) == (0, 0)));
+    let expected = [(0, 30), (25, 30), (25, 30), (30, 60)];
+    assert_eq!(sent(&recorder)[..4], expected.map(|(first, end)| (first..end).collect::<Vec<u64>>()));
+    let received = recorder.received();
+    assert!((0..200).all(|number| received[&number] == if (25..30).contains(&number) { 3 } else { 1 }), "{received:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sink_whose_service_does_not_answer_says_so_before_there_are_events() {
     let answers: crate::testing::Hook<Result<(), &str>> = Arc::new(|turn| if turn < 3 { Err("away") } else { Ok(()) });
@@ -246,10 +287,7 @@ async fn a_batch_waits_for_company_and_not_too_long() {
     bench.environment.checkpoint_interval = Duration::from_secs(3600);
     let part = bench.start(vec![source("source", &numbers), sink("sink", &recorder, &[(0, 0)])]).await;
     eventually("all", || recorder.received().len() == 60).await;
-    let sizes: Vec<usize> = noted(&recorder.asked)
-        .into_iter()
-        .filter_map(|asked| if let Asked::Deliver(numbers) = asked { Some(numbers.len()) } else { None })
-        .collect();
+    let sizes: Vec<usize> = sent(&recorder).iter().map(Vec::len).collect();
     assert_eq!(sizes, [30, 30], "a batch is sent when it has 25 or more");
     part.stop.send(true).expect("told");
     assert_eq!(part.end().await, Outcome::Closed);

@@ -25,7 +25,7 @@ use crate::settings::AuthSettings;
 ///
 /// 2xx is delivered. After 408, 425, 429, 5xx or no answer events are sent again, and not before `Retry-After` says so, up
 /// to an hour. After 413 they are sent in halves. Any other answer rejects them, redirects among them. Each request has an
-/// `Idempotency-Key` that is made of its events' ids, so that a receiver can tell one that is repeated.
+/// `Idempotency-Key` that is made of its events' ids, so that a receiver can tell one that is repeated, also after a crash.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HttpSinkSettings {

@@ -27,8 +27,11 @@ use std::process::ExitCode;
 
 use bench::Bench;
 
-/// The jobs, by the names that choose them.
-const JOBS: [(&str, fn(&Bench)); 7] = [
+/// A job, and the name that chooses it.
+type Job = (&'static str, fn(&Bench));
+
+/// All jobs, in the order of the table.
+const JOBS: [Job; 7] = [
     ("kafka", kafka::run),
     ("checkpoints", checkpoints::run),
     ("redis", redis::run),

@@ -240,44 +240,6 @@ async fn a_sink_whose_service_does_not_answer_says_so_before_there_are_events() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_in_flight_at_a_failure_is_sent_again_as_it_was() {
-    let numbers = Numbers { next: fails_at(8), ..Numbers::new(200) };
-    let delivery = Delivery {
-        max_events: 25,
-        max_bytes: 1 << 20,
-        timeout: Duration::from_millis(450),
-        repeats: Repeats::Doubled,
-        ..Delivery::default()
-    };
-    let turn = Mutex::new(0);
-    let answer = move |batch: &Batch| {
-        let mut turn = turn.lock().expect("no panic");
-        *turn += 1;
-        match *turn {
-            1 => Some(Attempt { retry: rows(batch, |number| number >= 25), ..Attempt::default() }),
-            // These five have no answer until the part fails.
-            2 => None,
-            _ => Some(Attempt::delivered()),
-        }
-    };
-    let recorder = Recorder { delivery, answer: Arc::new(answer), ..Recorder::new() };
-    let mut bench = Bench::new();
-    bench.environment.checkpoint_interval = Duration::from_secs(3600);
-    let part = bench.start(vec![source("source", &numbers), sink("sink", &recorder, &[(0, 0)])]).await;
-    let account = part.account("sink");
-    assert_eq!(part.end().await, Outcome::Finished);
-    assert_eq!(account.tally().unaccounted(), 0);
-    let sent = noted(&recorder.asked)
-        .into_iter()
-        .filter_map(|asked| if let Asked::Deliver(numbers) = asked { Some(numbers) } else { None });
-    let sent: Vec<Vec<u64>> = sent.collect();
-    let range = |first: u64, end: u64| (first..end).collect::<Vec<_>>();
-    assert_eq!(sent[..4], [range(0, 30), range(25, 30), range(25, 30), range(30, 60)]);
-    let received = recorder.received();
-    assert!((0..200).all(|number| received[&number] == if (25..30).contains(&number) { 3 } else { 1 }), "{received:?}");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_batch_waits_for_company_and_not_too_long() {
     let delivery =
         Delivery { max_events: 25, max_bytes: 1 << 20, timeout: Duration::from_millis(450), ..Delivery::default() };

@@ -23,8 +23,11 @@ use crate::walk::{Item, Walk};
 
 /// What is not durable is kept in memory as well, in bytes; an append that would exceed it syncs first.
 const MAX_UNSYNCED: usize = 16 << 20;
-/// A buffer that has grown beyond this, in bytes, is given back after a sync.
+/// A buffer that is larger than this, in bytes, and twice what it was used for, is given back after a sync.
 const KEPT_BUFFER: usize = 1 << 20;
+/// No segment is larger, in bytes, unless by one call: each new one costs a file and a sync of the folder, and the last
+/// is read whole when the log is opened.
+const LARGEST_SEGMENT: u64 = 64 << 20;
 
 /// An append-only log in a folder. Its calls block, and are for one owner; see [`Writer`](crate::Writer) for tasks.
 ///
@@ -45,7 +48,7 @@ pub struct Log {
 
 impl Log {
     /// Opens the log in `folder`, or makes one, and says what was found there. The segments take up to `max_size`
-    /// bytes; each has up to an eighth of it, at most 16 MiB, or one call's records if those are larger.
+    /// bytes; each has up to an eighth of it, at most 64 MiB, or one call's records if those are larger.
     ///
     /// # Errors
     /// Somebody else has it open ([`Error::Locked`]), or the folder can't be read or written. Damage is no error.
@@ -193,7 +196,7 @@ impl Log {
 
     /// Whether the segment at the end takes so many bytes more.
     fn takes(&self, size: u64) -> bool {
-        let limit = (self.max_size / 8).clamp(4 << 10, 16 << 20);
+        let limit = (self.max_size / 8).clamp(4 << 10, LARGEST_SEGMENT);
         let last = &self.active.segment;
         self.active.state == State::Whole && (last.is_empty() || last.length + size <= limit)
     }
@@ -233,8 +236,10 @@ impl Log {
             }
             self.active.named = true;
             self.noted = self.active.released;
+            // A log at full speed keeps its memory: fresh memory comes page by page, which costs more than to fill it.
+            let used = self.active.tail.len();
             self.active.tail.clear();
-            self.active.tail.shrink_to(KEPT_BUFFER);
+            self.active.tail.shrink_to(KEPT_BUFFER.max(2 * used));
             self.view.send_modify(|view| view.durable = view.next - 1);
         }
         self.let_go();
@@ -264,7 +269,8 @@ impl Log {
         let before = if last.first < first { last.first } else { last.before.unwrap_or(0) };
         let header = Header { id: self.place.id, ordinal: self.ordinal, first, before, released };
         let seed = Name { ordinal: self.ordinal, first, id: self.place.id }.seed();
-        let mut tail = Vec::new();
+        // An empty tail gives its memory on.
+        let mut tail = if self.active.tail.is_empty() { std::mem::take(&mut self.active.tail) } else { Vec::new() };
         for item in Walk::new(self.seed(), &self.active.tail, true) {
             if let Item::Record { number, payload } = item {
                 encode(seed, Kind::Data, number, &self.active.tail[payload], &mut tail);

@@ -231,8 +231,10 @@ impl SinkSettings for RedisSettings {
             // Counters above all: what a journal held back would not be counted again, and must be.
             DataType::Hash | DataType::String | DataType::SortedSet => Repeats::Harmless,
         };
+        let most_kept = self.list.as_ref().and_then(|list| list.max_length);
         let delivery = Delivery {
-            max_events: 1000,
+            // Of a list that is cut off, the more come together, the fewer are sent in vain.
+            max_events: if most_kept.is_some() { 5000 } else { 1000 },
             concurrency: Concurrency::ONE,
             attempt_timeout: std::time::Duration::from_secs(5),
             repeats,

@@ -48,6 +48,21 @@ async fn a_list_is_cut_to_its_newest() {
 }
 
 #[tokio::test]
+async fn a_list_keeps_its_order_over_several_transactions() {
+    for method in ["lpush", "rpush"] {
+        let more = format!("key = 'list'\nlist = {{ method = '{method}', max_length = 150 }}");
+        let events = numbered(0..250);
+        let server = written(&more, &events.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let listed = server.ask(&["LRANGE", "list", "0", "-1"]);
+        let mut expected = numbered(100..250);
+        if method == "lpush" {
+            expected.reverse();
+        }
+        assert_eq!(listed, expected.join(" "));
+    }
+}
+
+#[tokio::test]
 async fn keys_come_from_events() {
     let more = "key = 'logs:{{ service }}:%Y'";
     let server = Server::start();

@@ -17,6 +17,7 @@ mod deploy;
 mod docs;
 mod durable;
 mod examples;
+mod faults;
 mod http;
 mod once;
 mod reload;

@@ -1,0 +1,95 @@
+//! A receiver that is away, slow, or silent for a while: what comes meanwhile waits on disk, and follows at once.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::daemon::Daemon;
+use super::receiver::{Mood, Receiver};
+use super::{alone, soak};
+use crate::support::free_address;
+use crate::support::producers::{Load, Producers};
+
+/// What clients send all the time: 8 MB a second.
+const LOAD: Load = Load { clients: 4, rate: Some(25), size: 4000, ..Load::FULL };
+/// What memory may grow by, in MiB. Without a bound it would be all that comes while nothing is taken: 60 MB in 8 s.
+const GROWTH: f64 = 32.0;
+/// The longest back-off, and what a loaded machine adds to it.
+const SOON: Duration = Duration::from_millis(2500);
+
+/// A receiver that is in trouble for a while. `sink` are more settings of the sink.
+fn trouble(sink: &str, begin: impl Fn(&mut Receiver), end: impl Fn(&mut Receiver), reason: Option<&str>) {
+    let mut receiver = Receiver::start();
+    let address = free_address().parse().expect("an address");
+    let mut daemon = Daemon::new(&format!(
+        "[sources.web]\ntype = \"http\"\naddress = \"{address}\"\n[sinks.out]\ninputs = [\"web\"]\n{}{sink}",
+        receiver.sink()
+    ));
+    daemon.start();
+    let producers = Producers::start(address, LOAD);
+    // What is always on its way: a buffer gives an event when its checkpoint is complete, some second later.
+    let usual = 2 * LOAD.events_per_second() as usize;
+    daemon.wait_for("the flow", |_| receiver.events() >= usual);
+
+    let before = daemon.memory();
+    let mut most = before;
+    begin(&mut receiver);
+    let length = soak().map_or(Duration::from_secs(8), |_| Duration::from_secs(60));
+    daemon.watch(length, |daemon| most = most.max(daemon.memory()));
+    if let Some(reason) = reason {
+        let ready = daemon.ready();
+        assert!(ready.contains("\"ready\":false") && ready.contains(reason), "{ready}");
+    }
+    let (arrived, acknowledged) = (receiver.events(), producers.events());
+    end(&mut receiver);
+    let back = Instant::now();
+    daemon.wait_for("an arrival", |_| receiver.events() > arrived);
+    let first = back.elapsed();
+    daemon.wait_for("all that has waited", |daemon| {
+        most = most.max(daemon.memory());
+        receiver.events() + usual >= producers.events()
+    });
+    let (out, input) = (receiver.events() - arrived, producers.events() - acknowledged);
+    println!(
+        "after {:?} of trouble: first after {first:?}, {out} out and {input} in within {:?}, memory {before:.1} to {most:.1} MiB",
+        length,
+        back.elapsed()
+    );
+    assert!(first < SOON, "{first:?} until the first event");
+    assert!(out >= 2 * input, "{out} events out while {input} came in");
+    assert!(most - before < GROWTH, "memory has grown from {before:.1} to {most:.1} MiB");
+
+    let acknowledged = producers.stop();
+    daemon.wait_for("all events", |_| receiver.has_all(&acknowledged));
+    daemon.settles();
+    daemon.end("TERM");
+    let verdict = receiver.compare(&acknowledged);
+    assert_eq!((verdict.lost, verdict.doubled), (0, 0), "{verdict:?}");
+}
+
+#[test]
+fn what_comes_while_a_receiver_is_away_waits_and_follows() {
+    let _alone = alone();
+    trouble("", Receiver::leave, Receiver::come_back, Some("refused"));
+}
+
+#[test]
+fn what_comes_while_a_receiver_is_away_waits_in_a_buffer_and_follows() {
+    let _alone = alone();
+    trouble("buffer.type = \"disk\"\n", Receiver::leave, Receiver::come_back, Some("refused"));
+}
+
+#[test]
+fn what_comes_while_a_receiver_is_slow_waits_and_follows() {
+    let _alone = alone();
+    let slow = |receiver: &mut Receiver| receiver.set(Mood::Slow(Duration::from_secs(1)));
+    // It takes at most 800 events a second then.
+    trouble("batch.max_events = 100\n", slow, |receiver| receiver.set(Mood::Quick), None);
+}
+
+#[test]
+fn what_comes_while_a_receiver_is_silent_waits_and_follows() {
+    let _alone = alone();
+    let silent = |receiver: &mut Receiver| receiver.set(Mood::Silent);
+    trouble("request.timeout = \"2s\"\n", silent, |receiver| receiver.set(Mood::Quick), Some("no answer"));
+}

@@ -90,11 +90,12 @@ fn matters(event: &notify::Event, used: &BTreeSet<PathBuf>) -> bool {
     }
 }
 
-/// The folder in which a path, or what it stands for, lies.
+/// The folder in which a path, or what it stands for, lies; from the root, as the watcher names what lies in it.
 fn folder(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match path.is_dir() {
-        true => path.to_owned(),
-        false => path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")).to_owned(),
+        true => path,
+        false => path.parent().map_or_else(|| path.clone(), Path::to_owned),
     }
 }
 

@@ -56,7 +56,7 @@ source = '.host = "demo"'
 "#;
 
 /// All jobs, their pipelines written below `folder`.
-pub(crate) fn all(folder: &Path, logs: &Path) -> Vec<Job> {
+pub(crate) fn all(folder: &Path, logs: &Path, long: &Path) -> Vec<Job> {
     let file = |path: &Path| format!("[sources.logs]\ntype = \"file\"\ninclude = [\"{}\"]\n", path.display());
     let copy = format!(
         "[sinks.out]\ntype = \"file\"\ninputs = [\"logs\"]\npath = \"{}\"\nencoding.codec = \"text\"\n",
@@ -72,7 +72,7 @@ pub(crate) fn all(folder: &Path, logs: &Path) -> Vec<Job> {
             "[sources.logs]\ntype = \"generator\"\nrate = 0\ncount = {count}\nseed = 7\nstart = 2026-01-01T00:00:00Z\n"
         )
     };
-    let path = [file(logs), PARSE.to_owned(), analyse("parsed")].concat();
+    let path = [file(long), PARSE.to_owned(), analyse("parsed")].concat();
     let job = |name: &str, events: u64, text: String, one_core: bool| {
         let stem = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         let pipeline = folder.join(format!("{stem}.toml"));
@@ -83,8 +83,8 @@ pub(crate) fn all(folder: &Path, logs: &Path) -> Vec<Job> {
 
     let lines = REPEATS as u64 * lines(example);
     vec![
-        job("parse, window, zscore, spike; one core", crate::LOGS, path.clone(), true),
-        job("parse, window, zscore, spike; all cores", crate::LOGS, path, false),
+        job("parse, window, zscore, spike; one core", crate::LONG, path.clone(), true),
+        job("parse, window, zscore, spike; all cores", crate::LONG, path, false),
         job(
             "the same with a VRL remap; one core",
             crate::LOGS,

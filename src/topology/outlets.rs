@@ -26,9 +26,15 @@ impl Outlets {
         Self { ports: edges, dead: find("dead"), late: find("late"), letters }
     }
 
-    /// Sends a batch by a port, to all that read it.
-    pub(crate) async fn send(&self, port: Port, batch: Arc<Batch>, account: &Account) -> Result<(), Closed> {
-        let (events, bytes) = (batch.len() as u64, batch.event_bytes() as u64);
+    /// Sends a batch, whose events have so many bytes, by a port, to all that read it.
+    pub(crate) async fn send(
+        &self,
+        port: Port,
+        batch: Arc<Batch>,
+        bytes: u64,
+        account: &Account,
+    ) -> Result<(), Closed> {
+        let events = batch.len() as u64;
         for edge in self.ports.get(port.0).into_iter().flatten() {
             edge.send(Arc::clone(&batch), bytes).await?;
         }
@@ -40,7 +46,8 @@ impl Outlets {
     pub(crate) async fn settle(&self, outputs: Outputs, account: &Account) -> anyhow::Result<()> {
         account.settle(&outputs);
         for (port, batch) in outputs.sent {
-            self.send(port, batch, account).await?;
+            let bytes = batch.event_bytes() as u64;
+            self.send(port, batch, bytes, account).await?;
         }
         for (batch, reasons) in outputs.dead {
             self.bury(&batch, &reasons, 1, account).await?;

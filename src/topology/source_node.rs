@@ -59,7 +59,7 @@ impl SourceNode {
                     Next::Batch(batch) => {
                         let (events, bytes) = (batch.len() as u64, batch.event_bytes() as u64);
                         self.links.account.received(events, bytes);
-                        self.links.outlets.send(Port::MAIN, batch.into(), &self.links.account).await?;
+                        self.links.outlets.send(Port::MAIN, batch.into(), bytes, &self.links.account).await?;
                         self.links.account.handled(events, std::time::Duration::ZERO);
                     }
                     Next::End => {

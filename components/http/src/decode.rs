@@ -9,7 +9,7 @@ use logd_sdk::http::{Refusal, StatusCode};
 use logd_sdk::{Body, Columns, Row, Slot, Time};
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::frames::{Broken, Elements, lines, trimmed};
+use crate::frames::{Broken, Elements, lines, trimmed, windows};
 use crate::settings::{Codec, Framing};
 
 /// No piece has more events.
@@ -21,6 +21,10 @@ pub(crate) const PIECE_BYTES: usize = 512 * 1024;
 /// What the rows and columns of one request may take of memory, in bytes. A body of many tiny lines would take far more
 /// than itself: two bytes of text make a row of more than fifty.
 const EVENTS_MEMORY: usize = 64 << 20;
+
+/// A text is looked at in parts of so many bytes, first for what is no text, then for lines: the second time it is still
+/// in the processor's nearest cache.
+const WINDOW: usize = 16 * 1024;
 
 /// Room for rows is asked for as if events had so many bytes.
 const EXPECTED_EVENT: usize = 200;
@@ -48,7 +52,7 @@ impl Piece {
     /// Says of its events that they happened at `time` and stand at `sequence` and on, which is moved behind them.
     pub(crate) fn place(&mut self, sequence: &mut u64, time: Time) {
         for row in &mut self.rows {
-            (row.position, row.time) = (*sequence, time);
+            (row.position, row.time, row.seen) = (*sequence, time, time);
             *sequence += 1;
         }
     }
@@ -99,10 +103,7 @@ impl Decoder {
     pub(crate) fn decode(&self, body: &Bytes) -> Result<Vec<Piece>, Refusal> {
         let pieces = match self.codec {
             Codec::Bytes => self.plain(body),
-            Codec::Text => match str::from_utf8(body) {
-                Ok(_) => self.plain(body),
-                Err(error) => Err(Wrong::Here(error.valid_up_to(), "the text is not UTF-8".to_owned())),
-            },
+            Codec::Text => self.text(body),
             Codec::Json => self.json(body),
         };
         pieces.map_err(|wrong| match wrong {
@@ -112,6 +113,26 @@ impl Decoder {
                 Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
             }
         })
+    }
+
+    /// Events that are their text.
+    fn text(&self, body: &Bytes) -> Result<Vec<Piece>, Wrong> {
+        let valid = |part: Range<usize>| match str::from_utf8(&body[part.clone()]) {
+            Ok(_) => Ok(part),
+            Err(error) => Err(Wrong::Here(part.start + error.valid_up_to(), "the text is not UTF-8".to_owned())),
+        };
+        if self.framing == Framing::Bytes {
+            valid(0..body.len())?;
+            return self.plain(body);
+        }
+        let mut cutter = Cutter::new(self, body);
+        for part in windows(body, WINDOW) {
+            let part = valid(part)?;
+            for line in lines(&body[part.clone()]) {
+                cutter.event(part.start + line.start..part.start + line.end)?;
+            }
+        }
+        Ok(cutter.finished())
     }
 
     /// Events that are their bytes.
@@ -150,13 +171,11 @@ impl Decoder {
         body: &Bytes,
         frames: impl IntoIterator<Item = Result<Range<usize>, Broken>>,
     ) -> Result<Vec<Piece>, Wrong> {
-        let mut cutter =
-            Cutter { decoder: self, body, done: Vec::new(), piece: Piece::default(), range: 0..0, events: 0 };
+        let mut cutter = Cutter::new(self, body);
         for frame in frames {
             cutter.event(frame?)?;
         }
-        cutter.finish();
-        Ok(cutter.done)
+        Ok(cutter.finished())
     }
 }
 
@@ -171,7 +190,17 @@ struct Cutter<'c> {
     events: usize,
 }
 
-impl Cutter<'_> {
+impl<'c> Cutter<'c> {
+    fn new(decoder: &'c Decoder, body: &'c Bytes) -> Self {
+        Self { decoder, body, done: Vec::new(), piece: Piece::default(), range: 0..0, events: 0 }
+    }
+
+    /// All pieces.
+    fn finished(mut self) -> Vec<Piece> {
+        self.finish();
+        self.done
+    }
+
     fn event(&mut self, frame: Range<usize>) -> Result<(), Wrong> {
         if self.events == self.decoder.max_events {
             return Err(Wrong::TooMany);

@@ -5,7 +5,7 @@
 use std::iter::from_fn;
 use std::ops::Range;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter, memrchr};
 
 /// The lines of a body that have something in them, without `\n` or `\r\n`.
 pub(crate) fn lines(body: &[u8]) -> impl Iterator<Item = Range<usize>> {
@@ -23,6 +23,24 @@ pub(crate) fn lines(body: &[u8]) -> impl Iterator<Item = Range<usize>> {
             }
         }
         None
+    })
+}
+
+/// The body in parts of whole lines, of up to `size` bytes where no line is longer.
+pub(crate) fn windows(body: &[u8], size: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    from_fn(move || {
+        let full = start + size;
+        let end = match body.get(start..full) {
+            None => body.len(),
+            Some(part) => match memrchr(b'\n', part) {
+                Some(newline) => start + newline + 1,
+                None => memchr(b'\n', &body[full..]).map_or(body.len(), |newline| full + newline + 1),
+            },
+        };
+        let part = start..end;
+        start = end;
+        (!part.is_empty()).then_some(part)
     })
 }
 
@@ -123,6 +141,19 @@ mod tests {
             ("one\r\n\r\n two \n\nthr\ree\r", &["one", " two ", "thr\ree"]),
         ] {
             assert_eq!(texts(body, lines(body.as_bytes())), expected, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn windows_end_with_a_line() {
+        for (body, expected) in [
+            ("", &[][..]),
+            ("one", &["one"]),
+            ("a\nb\nlonger than that\nc\n", &["a\nb\n", "longer than that\n", "c\n"]),
+            ("abcd\nefgh", &["abcd\n", "efgh"]),
+            ("longer than that", &["longer than that"]),
+        ] {
+            assert_eq!(texts(body, windows(body.as_bytes(), 5)), expected, "{body:?}");
         }
     }
 

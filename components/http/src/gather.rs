@@ -39,15 +39,21 @@ impl Gathered {
     /// The batch, if there is anything in it. Rows have their places and times already.
     pub(crate) fn into_batch(mut self, partition: &Arc<Partition>, columns: &Arc<Columns>) -> Option<Batch> {
         let alone = self.pieces.pop_if(|last| last.bytes.len() > SMALL);
+        // Of one request, and so of one time.
+        let time = alone.as_ref().and_then(|piece| Some(piece.rows.first()?.time));
         let Piece { bytes, rows, slots, text } = alone.unwrap_or_else(|| self.join());
         if rows.is_empty() {
             return None;
         }
-        let mut batch = Batch::new(Block::new(bytes, Arc::clone(partition)), rows);
+        let mut block = Block::new(bytes, Arc::clone(partition));
+        block.greatest = time.unwrap_or(block.greatest);
+        let mut batch = Batch::new(block, rows);
         if !columns.is_empty() {
             batch.set_columns(Arc::clone(columns), slots, text);
         }
-        batch.note_times();
+        if time.is_none() {
+            batch.note_times();
+        }
         Some(batch)
     }
 

@@ -135,7 +135,11 @@ impl Shared {
         if let Some(journal) = &self.journal {
             journal.delivered(batch, rows.iter()).context("what was delivered can't be noted")?;
         }
-        account.sent(Port::MAIN, rows.iter().count() as u64, rows.iter().map(|row| batch.raw(row).len() as u64).sum());
+        let (events, bytes) = match rows.0.contains(&false) {
+            false => (batch.len(), batch.event_bytes()),
+            true => (rows.iter().count(), rows.iter().map(|row| batch.raw(row).len()).sum()),
+        };
+        account.sent(Port::MAIN, events as u64, bytes as u64);
         if !reject.is_empty() {
             let (rows, reasons): (Vec<u32>, Vec<String>) = reject.into_iter().unzip();
             account.errors("rejected", "sending", rows.len() as u64);

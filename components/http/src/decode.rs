@@ -117,7 +117,7 @@ impl Decoder {
 
     /// Events that are their text.
     fn text(&self, body: &Bytes) -> Result<Vec<Piece>, Wrong> {
-        let valid = |part: Range<usize>| match str::from_utf8(&body[part.clone()]) {
+        let valid = |part: Range<usize>| match simdutf8::compat::from_utf8(&body[part.clone()]) {
             Ok(_) => Ok(part),
             Err(error) => Err(Wrong::Here(part.start + error.valid_up_to(), "the text is not UTF-8".to_owned())),
         };

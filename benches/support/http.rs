@@ -44,8 +44,11 @@ pub(crate) enum Server {
 
 /// Serves until it is ended.
 pub(crate) fn run(address: &str) -> std::process::ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    let address = address.to_owned();
+    // The runtime that logd has on one core, so that what is compared is the servers.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let served = runtime.spawn(async move {
         let listener = tokio::net::TcpListener::bind(address).await.expect("bound");
         let mut stop = signal(SignalKind::terminate()).expect("heeded");
         loop {
@@ -61,6 +64,7 @@ pub(crate) fn run(address: &str) -> std::process::ExitCode {
             tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
         }
     });
+    runtime.block_on(served).expect("served");
     std::process::ExitCode::SUCCESS
 }
 

@@ -28,8 +28,6 @@ pub(crate) const ROLE: &str = "bare-http";
 pub(crate) const LOGS_A_REQUEST: usize = 1000;
 /// Connections of the client.
 const CONNECTIONS: usize = 4;
-/// How often all logs are sent: a server is measured while it serves, not while it starts.
-pub(crate) const PASSES: usize = 4;
 
 /// What is compared.
 #[derive(Clone, Copy)]
@@ -40,6 +38,16 @@ pub(crate) enum Server {
     Received,
     /// logd, answering when the events are on disk.
     Durable,
+}
+
+impl Server {
+    /// How often all logs are sent: a server is measured while it serves, not while it starts.
+    pub(crate) fn passes(self) -> u64 {
+        match self {
+            Self::Bare | Self::Received => 16,
+            Self::Durable => 4,
+        }
+    }
 }
 
 /// Serves until it is ended.
@@ -78,7 +86,7 @@ pub(crate) fn measure(server: Server, folder: &Path, logs: &Path, bodies: &[Rang
         let connections: Vec<_> = (0..CONNECTIONS)
             .map(|connection| {
                 let mine = move || bodies.iter().skip(connection).step_by(CONNECTIONS);
-                scope.spawn(move || send(address, logs, (0..PASSES).flat_map(|_| mine())))
+                scope.spawn(move || send(address, logs, (0..server.passes()).flat_map(|_| mine())))
             })
             .collect();
         connections.into_iter().flat_map(|connection| connection.join().expect("sent")).collect()

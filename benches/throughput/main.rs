@@ -85,7 +85,7 @@ fn compare_http(folder: &Path, logs: &Path, arguments: &[String]) {
         return;
     }
     let bodies = http::bodies(logs);
-    let take = |server| http::measure(server, folder, logs, &bodies).0.per_million(LOGS * http::PASSES as u64);
+    let take = |server: Server| http::measure(server, folder, logs, &bodies).0.per_million(LOGS * server.passes());
     row("bare hyper server, one core", &median((0..ROUNDS).map(|_| (take(Server::Bare), 1.0)).collect()));
     for (name, server) in jobs {
         let round = || {

@@ -12,7 +12,7 @@ use crate::support::moments::Moments;
 use crate::support::producers::{Client, Load, Producers};
 
 /// The most events in a request, and the most requests at once.
-const MOST: (u32, u32) = (100, 1);
+const MOST: (u32, u32) = (500, 2);
 
 /// The number of an event that no client sends.
 const FRESH: u64 = u64::MAX;

@@ -49,7 +49,8 @@ fn main() -> ExitCode {
     println!("{:<44} {:>10} {:>10} {:>9} {:>7}", "job", "events/s", "CPU s/M", "memory", "ratio");
     let bare = || measure(&mut bare::command(&logs)).per_million(LOGS);
     row("bare loop, one core", &median((0..ROUNDS).map(|_| (bare(), 1.0)).collect()));
-    for job in jobs::all(folder.path(), &logs, &long) {
+    let jobs = jobs::all(folder.path(), &logs, &long);
+    for job in &jobs {
         if wanted(&arguments, &job.name) {
             // The loop runs before each round of the job: a machine that is slow for a while is slow for both.
             let round = || {
@@ -59,6 +60,11 @@ fn main() -> ExitCode {
                 (measured, ratio)
             };
             row(&job.name, &median((0..ROUNDS).map(|_| round()).collect()));
+            if let [one, all, ..] = &jobs[..]
+                && job.name == all.name
+            {
+                scaling(one, all);
+            }
             for change in job.found() {
                 println!("    {change}");
             }
@@ -66,6 +72,14 @@ fn main() -> ExitCode {
     }
     compare_http(folder.path(), &logs, &arguments);
     ExitCode::SUCCESS
+}
+
+/// How many times as fast the whole path is on all cores as on one. They take turns, for a machine that is slow for a
+/// while is slow for both.
+fn scaling(one: &jobs::Job, all: &jobs::Job) {
+    let mut times: Vec<f64> = (0..ROUNDS + 2).map(|_| one.measure().wall / all.measure().wall).collect();
+    times.sort_by(f64::total_cmp);
+    println!("    in turns, all cores are {:.2} times as fast as one", times[times.len() / 2]);
 }
 
 /// Whether a job of this name was chosen.

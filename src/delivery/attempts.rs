@@ -47,21 +47,33 @@ impl Shared {
 
     /// Asks the sink's service whether it answers, until it does.
     pub(crate) async fn probe(&self) {
-        let (timeout, account) = (self.delivery.attempt_timeout, &self.links.account);
+        let component = self.links.account.component();
+        let failed = |error: &str, attempts: u32| {
+            if attempts.is_power_of_two() {
+                tracing::warn!(%component, error, attempts, "A sink can't deliver yet; asking again.");
+            }
+        };
+        self.until_done(|| self.sink.probe(), failed).await;
+    }
+
+    /// Does something until it succeeds, with back-off; `/ready` says why it does not. `failed` hears of each failure,
+    /// and how many there were in a row.
+    pub(crate) async fn until_done<F>(&self, attempt: impl Fn() -> F, failed: impl Fn(&str, u32))
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        let (timeout, health) = (self.delivery.attempt_timeout, self.links.account.health());
         let mut backoff = Backoff::new(self.delivery.first_backoff, self.delivery.longest_backoff);
         loop {
-            let error = match tokio::time::timeout(timeout, self.sink.probe()).await {
+            let error = match tokio::time::timeout(timeout, attempt()).await {
                 Ok(Ok(())) if backoff.failures() == 0 => return,
-                Ok(Ok(())) => return account.health().well(),
+                Ok(Ok(())) => return health.well(),
                 Ok(Err(error)) => format!("{error:#}"),
                 Err(_) => format!("no answer within {timeout:?}"),
             };
             let wait = backoff.next(None);
-            account.health().ill(error.clone());
-            if backoff.failures().is_power_of_two() {
-                tracing::warn!(component = %account.component(), error, attempts = backoff.failures(),
-                    "A sink can't deliver yet; asking again.");
-            }
+            failed(&error, backoff.failures());
+            health.ill(error);
             tokio::time::sleep(wait).await;
         }
     }

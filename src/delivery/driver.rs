@@ -17,7 +17,6 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::attempts::Shared;
-use super::backoff::Backoff;
 use super::concurrency::Limit;
 use super::gathering::Gathering;
 use super::journal::Journal;
@@ -195,25 +194,15 @@ impl Driver {
             journal.durable();
         }
         let Some(kept) = self.links().reporter.durable() else { return };
-        let (delivery, account) = (&self.shared.delivery, &self.links().account);
-        let mut backoff = Backoff::new(delivery.first_backoff, delivery.longest_backoff);
-        loop {
-            let commit = tokio::time::timeout(delivery.attempt_timeout, self.shared.sink.commit(&kept));
-            let error = match commit.await {
-                Ok(Ok(())) if backoff.failures() == 0 => return,
-                Ok(Ok(())) => return account.health().well(),
-                Ok(Err(error)) => format!("{error:#}"),
-                Err(_) => format!("no answer within {:?}", delivery.attempt_timeout),
-            };
-            let wait = backoff.next(None);
+        let account = &self.links().account;
+        let failed = |error: &str, attempts: u32| {
             account.errors("commit_failed", "sending", 1);
-            account.health().ill(error.clone());
-            if backoff.failures().is_power_of_two() {
-                tracing::warn!(component = %account.component(), error, attempts = backoff.failures(),
+            if attempts.is_power_of_two() {
+                tracing::warn!(component = %account.component(), error, attempts,
                     "What has become durable could not be applied; trying again.");
             }
-            tokio::time::sleep(wait).await;
-        }
+        };
+        self.shared.until_done(|| self.shared.sink.commit(&kept), failed).await;
     }
 }
 

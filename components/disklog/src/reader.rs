@@ -163,6 +163,10 @@ impl Reader {
                 wanted = wanted.saturating_mul(2);
             }
         }
+        if wanted > max_bytes.saturating_add(SLACK) {
+            // A window for one large record is not kept for the next.
+            self.memory = BytesMut::new();
+        }
         self.open = Some(open);
         Ok(())
     }

@@ -52,9 +52,7 @@ fn main() -> ExitCode {
         names => {
             let bench = Bench::new();
             table::head();
-            for (_, job) in
-                JOBS.iter().filter(|(job, _)| names.is_empty() || names.iter().any(|name| job.contains(name)))
-            {
+            for (_, job) in JOBS.iter().filter(|(job, _)| support::wanted(names, job)) {
                 job(&bench);
             }
         }

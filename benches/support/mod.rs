@@ -4,3 +4,8 @@ pub(crate) mod http;
 pub(crate) mod logd;
 pub(crate) mod measure;
 pub(crate) mod pipeline;
+
+/// Whether a job of this name was chosen.
+pub(crate) fn wanted(chosen: &[impl AsRef<str>], name: &str) -> bool {
+    chosen.is_empty() || chosen.iter().any(|chosen| name.contains(chosen.as_ref()))
+}

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     row("bare loop, one core", &median((0..ROUNDS).map(|_| (bare(), 1.0)).collect()));
     let jobs = jobs::all(folder.path(), &logs, &long);
     for job in &jobs {
-        if wanted(&arguments, &job.name) {
+        if support::wanted(&arguments, &job.name) {
             // The loop runs before each round of the job: a machine that is slow for a while is slow for both.
             let round = || {
                 let bare = bare();
@@ -82,11 +82,6 @@ fn scaling(one: &jobs::Job, all: &jobs::Job) {
     println!("    in turns, all cores are {:.2} times as fast as one", times[times.len() / 2]);
 }
 
-/// Whether a job of this name was chosen.
-fn wanted(arguments: &[String], name: &str) -> bool {
-    arguments.is_empty() || arguments.iter().any(|argument| name.contains(argument.as_str()))
-}
-
 /// The `http` source, whose ratios are to a bare hyper server.
 fn compare_http(folder: &Path, logs: &Path, arguments: &[String]) {
     use http::Server;
@@ -94,7 +89,7 @@ fn compare_http(folder: &Path, logs: &Path, arguments: &[String]) {
         ("http source, received; one core", Server::Received),
         ("http source, durable; one core", Server::Durable),
     ];
-    jobs.retain(|(name, _)| wanted(arguments, name));
+    jobs.retain(|(name, _)| support::wanted(arguments, name));
     if jobs.is_empty() {
         return;
     }

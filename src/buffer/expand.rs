@@ -18,7 +18,7 @@ use crate::checkpoint::Store;
 use crate::topology::{Graph, Input, Node};
 
 /// Where the buffers are, in `data_dir`.
-pub(super) const FOLDER: &str = "buffers";
+pub(crate) const FOLDER: &str = "buffers";
 
 /// The name of one side of the buffer in front of a sink. No component of a user has a dot in its name.
 pub(super) fn side(sink: &ComponentId, side: &str) -> ComponentId {

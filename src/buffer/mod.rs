@@ -20,7 +20,7 @@ mod reader;
 mod settings;
 mod writer;
 
-pub(crate) use expand::expand;
+pub(crate) use expand::{FOLDER, expand};
 pub(crate) use holdings::{Holding, Place, places};
 pub(crate) use log::Buffers;
 pub(crate) use settings::{BufferSettings, WhenFull};

@@ -10,7 +10,7 @@ use logd_sdk::event::{stored, write_json};
 use super::Exit;
 use super::settings::{Configuration, print, say};
 use crate::admin::control::{self, Answer, Command};
-use crate::buffer::{Place, places};
+use crate::buffer::{FOLDER, Place, places};
 use crate::checkpoint::Store;
 use crate::config::compile::Compiled;
 use crate::config::daemon::DaemonSettings;
@@ -55,7 +55,7 @@ impl Buffer {
             Err(exit) => return exit,
         };
         let data_dir = self.data_dir.clone().unwrap_or_else(|| settings.data_dir.clone());
-        let folder = data_dir.join("buffers");
+        let folder = data_dir.join(FOLDER);
         let result = match &self.action {
             Action::Ls => self.ask(&settings, &data_dir, &Command::ListBuffers),
             Action::Check => check(&folder),

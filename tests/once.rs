@@ -77,3 +77,66 @@ fn a_data_folder_that_can_not_be_made_is_named() {
     let said = run(place.logd().args(["run", "--once"]));
     assert_eq!((said.code, said.out.as_str()), (Some(0), "a line\n"), "{}", said.err);
 }
+
+/// A window whose late events, and whose results, go to a file each.
+const LATE: &str = r#"
+[sources.lines]
+type = "file"
+include = ["input"]
+
+[transforms.parsed]
+type = "parse"
+inputs = ["lines"]
+format = "json"
+timestamp.field = "at"
+
+[transforms.counts]
+type = "window"
+inputs = ["parsed"]
+size = "10s"
+[transforms.counts.aggregates]
+count = { fn = "count" }
+
+[sinks.late_lines]
+type = "file"
+inputs = ["counts.late"]
+path = "late"
+encoding.codec = "text"
+
+[sinks.windows]
+type = "file"
+inputs = ["counts"]
+path = "counts"
+encoding.codec = "json"
+"#;
+
+#[test]
+fn what_is_late_is_in_no_window_however_much_comes_at_once() {
+    let place = Place::new();
+    place.write("pipelines/late.toml", LATE);
+    // Two megabytes, so that windows have closed long before the late lines come.
+    let line = |number: u32, tenths: u32| {
+        let (minutes, seconds) = (tenths / 600, tenths % 600);
+        let padding = "x".repeat(60);
+        format!(
+            r#"{{"at":"2026-01-01T00:{minutes:02}:{:02}.{}00Z","number":{number},"padding":"{padding}"}}"#,
+            seconds / 10,
+            seconds % 10
+        )
+    };
+    let is_late = |number: u32| number > 10_000 && number.is_multiple_of(50);
+    let lines: Vec<String> = (0..20_000).map(|number| line(number, if is_late(number) { 0 } else { number })).collect();
+    place.write("input", lines.join("\n") + "\n");
+    let said = run(place.logd().args(["run", "--once"]));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+
+    let late: Vec<&String> = (0..).zip(&lines).filter(|(number, _)| is_late(*number)).map(|(_, line)| line).collect();
+    let found = std::fs::read_to_string(place.path("late")).expect("there");
+    assert!(found.lines().eq(late.iter().map(|line| line.as_str())), "{} of {}", found.lines().count(), late.len());
+    let counts = std::fs::read_to_string(place.path("counts")).expect("there");
+    let counted = counts.lines().map(|window| {
+        let window: serde_json::Value = serde_json::from_str(window).expect("JSON");
+        window["count"].as_u64().expect("a count")
+    });
+    assert_eq!(counted.sum::<u64>(), (lines.len() - late.len()) as u64);
+}

@@ -10,6 +10,7 @@ use super::settings::{Configuration, say, show};
 use crate::config::daemon::DaemonSettings;
 use crate::daemon::{self, Ended, Options, Watch};
 use crate::telemetry::{LogFormat, start_logging};
+use crate::topology::Pool;
 
 /// Run the pipelines, and follow their files
 #[derive(Args, Debug)]
@@ -65,16 +66,18 @@ impl Run {
             }
         };
         let threads = daemon::threads(&settings);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
         // With --once nobody looks, unless an address is asked for: it may stand beside a daemon.
         let serve = !self.once || self.telemetry_address.is_some();
-        let options = Options { settings, paths, watch, once: self.once, serve, throttle };
-        let ended = runtime.map_err(Into::into).and_then(|runtime| {
+        let start = |workers| {
+            let options = Options { settings, paths, watch, once: self.once, workers, serve, throttle };
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build()?;
             let ended = runtime.block_on(daemon::run(options, compiled));
             // A thread may hang in a write that nobody takes; the process does not wait for it.
             runtime.shutdown_background();
             ended
-        });
+        };
+        let ended = Pool::start(threads).map_err(Into::into).and_then(|(_pool, workers)| start(workers));
         match ended {
             Ok(Ended::Done) => Exit::Ok,
             Ok(Ended::CutShort | Ended::Lost(_)) => Exit::Failure,

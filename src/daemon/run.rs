@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use crate::config::compile::{Compiled, Job, compile};
 use crate::config::daemon::DaemonSettings;
 use crate::dead_letters::DeadLetters;
 use crate::telemetry::{Metrics, Throttle, upkeep};
-use crate::topology::{AllSuspects, Environment, Graph};
+use crate::topology::{AllSuspects, Environment, Graph, Workers};
 
 /// What is to be run, and how.
 pub(crate) struct Options {
@@ -38,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) watch: Watch,
     /// Whether the run ends with its input.
     pub(crate) once: bool,
+    /// Work on events.
+    pub(crate) workers: Workers,
     /// Whether metrics and health are served.
     pub(crate) serve: bool,
     /// Keeps the log from being flooded.
@@ -62,7 +65,7 @@ pub(crate) enum Ended {
 pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<Ended> {
     // First of all: a signal that comes while things are opened must not end the process halfway.
     let mut signals = Signals::new()?;
-    let Options { settings, paths, mut watch, once, serve, throttle } = options;
+    let Options { settings, paths, mut watch, once, workers, serve, throttle } = options;
     let data_dir = DataDir::take(&data_path(&settings, &compiled, once))?;
     let parts = Parts::default();
     let mut address = None;
@@ -80,7 +83,7 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
             tokio::spawn(status.show(metrics));
         }
     }
-    let environment = environment(&settings, &data_dir, &compiled.graph, once)?;
+    let environment = environment(&settings, &data_dir, &compiled.graph, once, workers)?;
     if once && environment.store.last_epoch()? > Epoch(0) {
         tracing::info!("An earlier run of this was interrupted; going on where it stopped.");
     }
@@ -149,8 +152,8 @@ fn environment(
     data_dir: &DataDir,
     graph: &Graph,
     once: bool,
+    workers: Workers,
 ) -> anyhow::Result<Environment> {
-    let threads = threads(settings);
     Ok(Environment {
         clock: Clock::system(),
         conditions: logd_parse::conditions(),
@@ -160,16 +163,16 @@ fn environment(
         dead_letters: DeadLetters::new(data_dir.path(), settings.limits.dead_letters.bytes()),
         buffers: Buffers::default(),
         once,
-        threads,
+        workers,
         edge_capacity: edge_capacity(settings, graph),
         checkpoint_interval: settings.checkpoint.interval.into(),
     })
 }
 
 /// How many threads work on events.
-pub(crate) fn threads(settings: &DaemonSettings) -> usize {
-    let available = || std::thread::available_parallelism().map_or(1, usize::from);
-    settings.limits.threads.map_or_else(available, usize::from)
+pub(crate) fn threads(settings: &DaemonSettings) -> NonZeroUsize {
+    let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    settings.limits.threads.unwrap_or_else(available)
 }
 
 /// What one edge holds: its share of the memory that all may take, and no more than a sixteenth. A reload that adds edges

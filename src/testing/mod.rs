@@ -13,7 +13,7 @@ use crate::buffer::Buffers;
 use crate::checkpoint::{Outcome, Store};
 use crate::dead_letters::DeadLetters;
 use crate::telemetry::Account;
-use crate::topology::{AllSuspects, Environment, Graph, Node, Status, build, run_part};
+use crate::topology::{AllSuspects, Environment, Graph, Node, Status, Workers, build, run_part};
 
 pub(crate) use scripted::{Asked, Function, Numbers, Recorder, lines, node, numbers, sink, source, transform};
 
@@ -72,7 +72,7 @@ impl Bench {
             dead_letters: DeadLetters::new(folder.path(), 64 << 20),
             suspects: AllSuspects::default(),
             once: false,
-            threads: 2,
+            workers: Workers::of_test(2),
             edge_capacity: 4096,
             checkpoint_interval: Duration::from_secs(1),
         };

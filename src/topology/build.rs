@@ -18,12 +18,13 @@ use super::edge::{Receiver, Sender, edge};
 use super::graph::{Graph, Node};
 use super::inlet::Inlet;
 use super::keyed_node::{KeyedNode, Shards};
-use super::node::Links;
+use super::node::{Links, Pipeline};
 use super::outlets::Outlets;
 use super::source_node::SourceNode;
 use super::suspects::AllSuspects;
 use super::transform_node::TransformNode;
 use super::watermarks::Watermarks;
+use super::workers::Workers;
 use crate::buffer::Buffers;
 use crate::checkpoint::{Changes, Command, Coordinator, Durable, Entry, Member, Memory, Reporter, Saved, Store};
 use crate::dead_letters::DeadLetters;
@@ -43,8 +44,8 @@ pub(crate) struct Environment {
     pub(crate) store: Store,
     /// Whether the run ends with its input.
     pub(crate) once: bool,
-    /// How many batches a component may work on at once, and how many shards a state has.
-    pub(crate) threads: usize,
+    /// Work on events. A component may work on one batch more at once than there are, and a state has as many shards.
+    pub(crate) workers: Workers,
     /// What components could not survive.
     pub(crate) suspects: AllSuspects,
     /// Keeps what nobody can handle.
@@ -94,7 +95,11 @@ pub(crate) async fn build(graph: &Graph, environment: &Environment) -> anyhow::R
             line: has_line.then(|| (sender, Arc::clone(&durable))),
         });
         let links = Links {
-            outlets: Outlets::new(&node.plan.ports(), edges.take_outlets(place), environment.dead_letters.clone()),
+            outlets: Arc::new(Outlets::new(
+                &node.plan.ports(),
+                edges.take_outlets(place),
+                environment.dead_letters.clone(),
+            )),
             reporter: Reporter::new(place, reports.clone(), durable),
             account,
             reads: graph.reads(place, environment.conditions.as_ref()),
@@ -137,7 +142,7 @@ impl Component<'_> {
         let context = self.context();
         let saved = self.environment.store.load(&self.node.id)?;
         let Self { node, environment, links, inlet, .. } = self;
-        let parallelism = environment.threads + 1;
+        let (parallelism, workers) = (environment.workers.count() + 1, environment.workers.clone());
         Ok(match &node.plan {
             Plan::Source(plan) => {
                 let mut source = plan.build(&context).await?;
@@ -148,14 +153,14 @@ impl Component<'_> {
             }
             Plan::Transform(plan) => {
                 let transform = plan.build(&context)?;
-                Box::pin(TransformNode { transform, inlet, links, parallelism }.run())
+                Box::pin(TransformNode { transform, inlet, links, pipeline: Pipeline::new(parallelism, workers) }.run())
             }
             Plan::Keyed(plan) => {
                 let keyed = plan.build(&context)?;
-                let shards = Shards::new(keyed.as_ref(), environment.threads);
+                let shards = Shards::new(keyed.as_ref(), workers.count());
                 let watermarks = keyed.timing().map(|timing| Watermarks::new(timing, environment.clock.clone()));
                 let partition = context.partition("");
-                let mut task = KeyedNode { keyed, shards, watermarks, partition, inlet, links, parallelism };
+                let mut task = KeyedNode { keyed, shards, watermarks, partition, inlet, links, parallelism, workers };
                 let Saved { states, .. } = saved;
                 if let Err(error) = task.load(states) {
                     let error = format!("{error:#}");

@@ -4,12 +4,15 @@
 //! not when it has been received: what is under way counts as in the channel. So a slow sink slows its sources, and
 //! memory stays where it is.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use logd_sdk::Batch;
+use logd_sdk::erased::AnyPart;
+use logd_sdk::keyed::Split;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::splitter::Splitter;
 use crate::buffer::{BufferSettings, WhenFull};
 use crate::checkpoint::Epoch;
 use crate::telemetry::EdgeMeters;
@@ -34,6 +37,8 @@ pub(crate) struct Parcel {
     pub(crate) batch: Arc<Batch>,
     /// The bytes of the events as they came in.
     pub(crate) event_bytes: u64,
+    /// What the receiver's splitter has made of it, if it was asked.
+    pub(crate) split: Option<Split<AnyPart>>,
     /// The room on the edge.
     pub(crate) room: Room,
 }
@@ -82,6 +87,7 @@ impl Budget {
 pub(crate) struct Sender {
     queue: mpsc::UnboundedSender<Message>,
     budget: Arc<Budget>,
+    splitter: Arc<OnceLock<Splitter>>,
     /// Whether events for which there is no room are dropped.
     drops: bool,
 }
@@ -91,6 +97,7 @@ pub(crate) struct Sender {
 pub(crate) struct Receiver {
     queue: mpsc::UnboundedReceiver<Message>,
     budget: Arc<Budget>,
+    splitter: Arc<OnceLock<Splitter>>,
 }
 
 /// The other end of the edge is gone: its component has failed.
@@ -106,7 +113,9 @@ pub(crate) fn edge(buffer: &BufferSettings, capacity: u32, meters: EdgeMeters) -
     meters.capacity(capacity);
     let budget = Arc::new(Budget { capacity, free: Semaphore::new(capacity as usize), meters });
     let drops = buffer.when_full == WhenFull::DropNewest && buffer.on_disk().is_none();
-    (Sender { queue: sender, budget: Arc::clone(&budget), drops }, Receiver { queue: receiver, budget })
+    let splitter = Arc::<OnceLock<Splitter>>::default();
+    let receiver = Receiver { queue: receiver, budget: Arc::clone(&budget), splitter: Arc::clone(&splitter) };
+    (Sender { queue: sender, budget, splitter, drops }, receiver)
 }
 
 /// What even an empty batch takes.
@@ -115,7 +124,12 @@ const SMALLEST: u32 = 256;
 impl Sender {
     /// Waits until there is room, unless events are to be dropped then, and sends. A batch larger than the edge waits until
     /// it has the edge for itself.
-    pub(crate) async fn send(&self, batch: Arc<Batch>, event_bytes: u64) -> Result<(), Closed> {
+    pub(crate) async fn send(
+        &self,
+        batch: Arc<Batch>,
+        event_bytes: u64,
+        split: Option<Split<AnyPart>>,
+    ) -> Result<(), Closed> {
         let budget = &self.budget;
         let size = u32::try_from(batch.size()).unwrap_or(u32::MAX).max(SMALLEST).min(budget.capacity);
         let events = batch.len() as u64;
@@ -128,10 +142,15 @@ impl Sender {
             Err(_) => budget.free.acquire_many(size).await.map_err(|_| Closed)?.forget(),
         }
         let room = Room { bytes: size, budget: Arc::clone(budget) };
-        self.queue.send(Message::Batch(Parcel { batch, event_bytes, room })).map_err(|_| Closed)?;
+        self.queue.send(Message::Batch(Parcel { batch, event_bytes, split, room })).map_err(|_| Closed)?;
         budget.meters.sent(events);
         budget.tell();
         Ok(())
+    }
+
+    /// Does what the receiver would do first with a batch, if it has offered that.
+    pub(crate) fn split(&self, batch: &Batch) -> Option<Split<AnyPart>> {
+        self.splitter.get()?.split(batch)
     }
 
     /// Sends what takes no room.
@@ -141,6 +160,12 @@ impl Sender {
 }
 
 impl Receiver {
+    /// Offers the sender to split what it sends.
+    pub(crate) fn offer(&self, splitter: &Splitter) {
+        // An edge has one receiver, which offers once.
+        let _ = self.splitter.set(splitter.clone());
+    }
+
     /// The next message; `None` when the sender is gone without a word, which means that it has failed.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let message = self.queue.poll_recv(context);
@@ -165,22 +190,22 @@ mod tests {
     #[tokio::test]
     async fn a_batch_holds_its_bytes_until_it_is_let_go() {
         let (sender, mut receiver) = edge(&BufferSettings::default(), 10_000, EdgeMeters::default());
-        sender.send(batch(6000), 1).await.expect("room");
-        let second = tokio_test_pending(sender.send(batch(6000), 1)).await;
+        sender.send(batch(6000), 1, None).await.expect("room");
+        let second = tokio_test_pending(sender.send(batch(6000), 1, None)).await;
         assert!(second, "the edge is full");
         let parcel = std::future::poll_fn(|context| receiver.poll(context)).await;
-        assert!(tokio_test_pending(sender.send(batch(6000), 1)).await, "received, but not let go");
+        assert!(tokio_test_pending(sender.send(batch(6000), 1, None)).await, "received, but not let go");
         drop(parcel);
-        sender.send(batch(6000), 1).await.expect("room again");
+        sender.send(batch(6000), 1, None).await.expect("room again");
     }
 
     #[tokio::test]
     async fn a_batch_larger_than_the_edge_goes_alone() {
         let (sender, mut receiver) = edge(&BufferSettings::default(), 1000, EdgeMeters::default());
-        sender.send(batch(100_000), 1).await.expect("alone");
-        assert!(tokio_test_pending(sender.send(batch(1), 1)).await);
+        sender.send(batch(100_000), 1, None).await.expect("alone");
+        assert!(tokio_test_pending(sender.send(batch(1), 1, None)).await);
         drop(std::future::poll_fn(|context| receiver.poll(context)).await);
-        sender.send(batch(1), 1).await.expect("room again");
+        sender.send(batch(1), 1, None).await.expect("room again");
     }
 
     /// Whether the future is still waiting after it was polled once.

@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use super::edge::{Message, Parcel, Receiver};
+use super::splitter::Splitter;
 use crate::checkpoint::Epoch;
 
 /// What a component receives.
@@ -56,6 +57,11 @@ impl Inlet {
     pub(crate) fn new(receivers: Vec<Receiver>) -> Self {
         let edges = receivers.into_iter().map(|receiver| Edge { receiver, state: State::Open }).collect();
         Self { edges, first: 0, closed: false }
+    }
+
+    /// Offers all senders to split what they send.
+    pub(crate) fn offer(&self, splitter: &Splitter) {
+        self.edges.iter().for_each(|edge| edge.receiver.offer(splitter));
     }
 
     /// The next arrival. Safe to cancel.
@@ -126,7 +132,7 @@ mod tests {
     }
 
     async fn send(sender: &Sender) {
-        sender.send(Arc::new(Batch::default()), 0).await.expect("sent");
+        sender.send(Arc::new(Batch::default()), 0, None).await.expect("sent");
     }
 
     /// The next arrival as a word, or `pending`.

@@ -14,8 +14,11 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::edge::{Parcel, Room};
 use super::inlet::{Arrival, Inlet};
 use super::node::{Activity, Finished, Links, Pipeline};
+use super::outlets::Splits;
+use super::splitter::Splitter;
 use super::suspects::{ENOUGH, message, others, spans};
 use super::watermarks::Watermarks;
+use super::workers::Workers;
 use crate::checkpoint::{Changes, Snapshot};
 
 /// A transform with state that is ready to run.
@@ -34,6 +37,8 @@ pub(crate) struct KeyedNode {
     pub(crate) links: Links,
     /// How many batches may be split at once.
     pub(crate) parallelism: usize,
+    /// Do the work.
+    pub(crate) workers: Workers,
 }
 
 /// A batch that was split for these floors.
@@ -41,7 +46,6 @@ struct Prepared {
     batch: Arc<Batch>,
     floors: Vec<Floor>,
     split: Split<AnyPart>,
-    took: Duration,
     /// Events that are spared the component, and why.
     condemned: Option<(Batch, Vec<String>)>,
     /// Held until all that was made of the batch has been sent.
@@ -54,18 +58,19 @@ const TICK: Duration = Duration::from_millis(100);
 impl KeyedNode {
     /// Runs until the input ends.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
-        let mut pipeline: Pipeline<Prepared> = Pipeline::new(self.parallelism);
+        let mut pipeline: Pipeline<Prepared> = Pipeline::new(self.parallelism, self.workers.clone());
         let mut activity = Activity::new();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let splitter = self.splitter();
+        self.inlet.offer(&splitter);
         let mut ended = None;
         while ended.is_none() || !pipeline.is_empty() {
             tokio::select! {
                 biased;
                 finished = pipeline.next() => match finished? {
                     Finished::Job(prepared, receipt) => {
-                        self.links.account.busy(prepared.took);
-                        self.take(prepared, &mut activity).await?;
+                        self.take(prepared, &splitter, &mut activity).await?;
                         self.links.account.handled(receipt.events, receipt.at.elapsed());
                     }
                     Finished::Barrier(epoch) => {
@@ -94,8 +99,27 @@ impl KeyedNode {
         Ok(())
     }
 
+    /// What it does first with each batch.
+    fn splitter(&self) -> Splitter {
+        Splitter {
+            keyed: Arc::clone(&self.keyed),
+            shards: self.shards.len(),
+            reads: Arc::clone(&self.links.reads),
+            suspects: self.links.suspects.clone(),
+            account: Arc::clone(&self.links.account),
+            rest: Arc::default(),
+        }
+    }
+
     /// Splits a batch on the pool, for the floors as they are now: if they rise before its turn, it may be split again.
     fn begin(&self, parcel: Parcel, pipeline: &mut Pipeline<Prepared>) {
+        if let Parcel { batch, event_bytes, split: Some(split), room } = parcel {
+            let events = batch.len() as u64;
+            self.links.account.received(events, event_bytes);
+            let floors = Splitter::open_floors(&batch);
+            return pipeline.pass(events, Prepared { batch, floors, split, condemned: None, room });
+        }
+        let account = Arc::clone(&self.links.account);
         let keyed = Arc::clone(&self.keyed);
         let reads = Arc::clone(&self.links.reads);
         let floors = self.floors(&parcel.batch);
@@ -110,25 +134,27 @@ impl KeyedNode {
                 batch = Arc::new(batch.select(&others(&batch, &rows)));
             }
             let split = keyed.split(&batch, &floors, shards);
-            Prepared { batch, floors, split, took: start.elapsed(), condemned, room: parcel.room }
+            account.busy(start.elapsed());
+            Prepared { batch, floors, split, condemned, room: parcel.room }
         });
     }
 
     fn floors(&self, batch: &Batch) -> Vec<Floor> {
         match &self.watermarks {
             Some(watermarks) => watermarks.floors(batch),
-            None => vec![Floor { closed: Time::MIN, ahead: Time::MAX }; batch.blocks().len()],
+            None => Splitter::open_floors(batch),
         }
     }
 
     /// Takes a batch in, in its turn.
-    async fn take(&mut self, prepared: Prepared, activity: &mut Activity) -> anyhow::Result<()> {
+    async fn take(&mut self, prepared: Prepared, splitter: &Splitter, activity: &mut Activity) -> anyhow::Result<()> {
         let Prepared { batch, floors: assumed, mut split, condemned, room, .. } = prepared;
         if let Some((events, reasons)) = condemned {
             self.links.outlets.bury(&events, &reasons, ENOUGH, &self.links.account).await?;
         }
         let floors = self.floors(&batch);
         if !holds(&batch, &split, &assumed, &floors) {
+            splitter.rest();
             split = self.keyed.split(&batch, &floors, self.shards.len());
         }
         if let Some(watermarks) = &mut self.watermarks {
@@ -190,13 +216,13 @@ impl KeyedNode {
             }
             None => std::iter::repeat_with(|| None).take(self.shards.len()).collect(),
         };
-        let yields = self.shards.step(parts, watermark).await?;
+        let yields = self.shards.step(parts, watermark, &self.workers).await?;
         let step = Step { batch: batch.as_ref(), yields, watermark, partition: &self.partition };
         self.keyed.gather(step, &mut outputs)?;
         self.links.account.busy(start.elapsed());
         drop(batch);
         let sending = Instant::now();
-        self.links.outlets.settle(outputs, &self.links.account).await?;
+        self.links.outlets.settle(outputs, Splits::default(), &self.links.account).await?;
         activity.blocked(sending.elapsed());
         Ok(())
     }
@@ -265,12 +291,17 @@ impl Shards {
     }
 
     /// One step of each shard.
-    async fn step(&mut self, parts: Vec<Option<AnyPart>>, watermark: Time) -> anyhow::Result<Vec<AnyYield>> {
+    async fn step(
+        &mut self,
+        parts: Vec<Option<AnyPart>>,
+        watermark: Time,
+        workers: &Workers,
+    ) -> anyhow::Result<Vec<AnyYield>> {
         let start = Instant::now();
         let result = if self.cost > Self::WORTH_SHARING && self.shards.len() > 1 {
             let mut jobs = Vec::with_capacity(self.shards.len());
             for (mut shard, part) in self.shards.drain(..).zip(parts) {
-                jobs.push(tokio::task::spawn_blocking(move || {
+                jobs.push(workers.spawn(move || {
                     let yielded = shard.step(part, watermark);
                     (shard, yielded)
                 }));

@@ -11,9 +11,11 @@ mod outlets;
 mod part;
 mod rehearsal;
 mod source_node;
+mod splitter;
 mod suspects;
 mod transform_node;
 mod watermarks;
+mod workers;
 
 pub(crate) use build::{Built, Environment, build, component_dirs};
 pub(crate) use edge::Room;
@@ -23,3 +25,4 @@ pub(crate) use node::Links;
 pub(crate) use part::{Status, run as run_part};
 pub(crate) use rehearsal::Rehearsal;
 pub(crate) use suspects::{AllSuspects, message};
+pub(crate) use workers::{Pool, Workers};

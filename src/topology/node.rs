@@ -1,10 +1,8 @@
 //! What the tasks of all components have in common.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,13 +13,14 @@ use tokio::time::Instant;
 use super::edge::Parcel;
 use super::outlets::Outlets;
 use super::suspects::{Suspects, message, spans};
+use super::workers::Workers;
 use crate::checkpoint::{Epoch, Reporter};
 use crate::telemetry::Account;
 
 /// How a component's task is connected to the rest.
 pub(crate) struct Links {
     /// Where its batches go.
-    pub(crate) outlets: Outlets,
+    pub(crate) outlets: Arc<Outlets>,
     /// Where it reports its snapshots.
     pub(crate) reporter: Reporter,
     /// Where its events are entered.
@@ -43,15 +42,25 @@ impl Links {
     }
 }
 
-/// Work on the thread pool, in the order in which it was begun, with barriers between.
+/// Work in the order in which it was begun, with barriers between: on the workers where it is worth that.
 pub(crate) struct Pipeline<T> {
+    workers: Workers,
     entries: VecDeque<Entry<T>>,
     most: usize,
+    /// Seconds that an event took lately; unknown before the first.
+    cost: Option<f64>,
 }
 
 enum Entry<T> {
-    Job { job: JoinHandle<Result<T, String>>, receipt: Receipt },
+    Job { job: Job<T>, receipt: Receipt },
     Barrier(Epoch),
+}
+
+enum Job<T> {
+    /// With how long it took.
+    UnderWay(JoinHandle<(Result<T, String>, Duration)>),
+    /// What it has come to, or the message of its panic.
+    Done(Result<T, String>),
 }
 
 /// What was received and not yet settled.
@@ -70,10 +79,14 @@ pub(crate) enum Finished<T> {
     Barrier(Epoch),
 }
 
+/// Work that takes longer than this is worth a worker: to hand it over and back wakes two threads, which takes some
+/// microseconds of each core.
+const WORTH_HANDING_OVER: f64 = 100e-6;
+
 impl<T: Send + 'static> Pipeline<T> {
     /// At most `most` jobs are under way at once.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { entries: VecDeque::new(), most }
+    pub(crate) fn new(most: usize, workers: Workers) -> Self {
+        Self { workers, entries: VecDeque::new(), most, cost: None }
     }
 
     /// Whether another job may begin.
@@ -92,17 +105,30 @@ impl<T: Send + 'static> Pipeline<T> {
         links.account.received(events, parcel.event_bytes);
         let (suspects, spans) = (links.suspects.clone(), spans(&parcel.batch));
         let receipt = Receipt { events, at: Instant::now() };
-        // Not `tokio::spawn`: what a task spawns waits in a place of its worker's that no other worker may take from, so
-        // that a whole pipeline would stay on one core.
-        let job = tokio::task::spawn_blocking(move || {
+        let work = move || {
+            let start = Instant::now();
             // What a panic leaves half done goes with the part, which is built again from its last epoch.
-            catch_unwind(AssertUnwindSafe(|| work(parcel))).map_err(|panic| {
+            let done = catch_unwind(AssertUnwindSafe(|| work(parcel))).map_err(|panic| {
                 let message = message(panic.as_ref());
                 suspects.note(&spans, &message);
                 message
-            })
-        });
+            });
+            (done, start.elapsed())
+        };
+        let job = if self.cost.is_some_and(|cost| cost * events as f64 <= WORTH_HANDING_OVER) {
+            let (done, took) = work();
+            self.note(took, events);
+            Job::Done(done)
+        } else {
+            Job::UnderWay(self.workers.spawn(work))
+        };
         self.entries.push_back(Entry::Job { job, receipt });
+    }
+
+    /// Takes a batch in on which nothing is left to do.
+    pub(crate) fn pass(&mut self, events: u64, done: T) {
+        let receipt = Receipt { events, at: Instant::now() };
+        self.entries.push_back(Entry::Job { job: Job::Done(Ok(done)), receipt });
     }
 
     /// Puts a barrier behind the jobs.
@@ -112,19 +138,29 @@ impl<T: Send + 'static> Pipeline<T> {
 
     /// What finishes next; waits for ever where nothing is under way. Safe to cancel.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Finished<T>> {
-        let done = poll_fn(|context| match self.entries.front_mut() {
-            None => Poll::Pending,
-            Some(Entry::Barrier(_)) => Poll::Ready(None),
-            Some(Entry::Job { job, .. }) => std::pin::Pin::new(job).poll(context).map(Some),
-        })
-        .await;
-        match (done, self.entries.pop_front()) {
-            (None, Some(Entry::Barrier(epoch))) => Ok(Finished::Barrier(epoch)),
-            (Some(result), Some(Entry::Job { receipt, .. })) => {
-                let done = result.context("the work was cut off")?.map_err(anyhow::Error::msg)?;
-                Ok(Finished::Job(done, receipt))
+        if let Some(Entry::Job { job, receipt }) = self.entries.front_mut()
+            && let Job::UnderWay(handle) = job
+        {
+            let (done, took) = handle.await.context("the work was cut off")?;
+            *job = Job::Done(done);
+            let events = receipt.events;
+            self.note(took, events);
+        }
+        match self.entries.pop_front() {
+            None => std::future::pending().await,
+            Some(Entry::Barrier(epoch)) => Ok(Finished::Barrier(epoch)),
+            Some(Entry::Job { job: Job::Done(done), receipt }) => {
+                Ok(Finished::Job(done.map_err(anyhow::Error::msg)?, receipt))
             }
-            _ => anyhow::bail!("the order of work was lost"),
+            Some(Entry::Job { job: Job::UnderWay(_), .. }) => anyhow::bail!("the order of work was lost"),
+        }
+    }
+
+    /// A moving average over some eight batches.
+    fn note(&mut self, took: Duration, events: u64) {
+        if events > 0 {
+            let cost = took.as_secs_f64() / events as f64;
+            self.cost = Some(self.cost.map_or(cost, |before| before + (cost - before) / 8.0));
         }
     }
 }
@@ -132,7 +168,7 @@ impl<T: Send + 'static> Pipeline<T> {
 impl<T> Drop for Pipeline<T> {
     fn drop(&mut self) {
         for entry in &self.entries {
-            if let Entry::Job { job, .. } = entry {
+            if let Entry::Job { job: Job::UnderWay(job), .. } = entry {
                 job.abort();
             }
         }

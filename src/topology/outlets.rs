@@ -1,7 +1,10 @@
 //! Outlets: the ports of a component, and the edges that leave by each.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use logd_sdk::erased::AnyPart;
+use logd_sdk::keyed::Split;
 use logd_sdk::{Batch, Outputs, Port};
 
 use super::edge::{Closed, Message, Sender};
@@ -19,11 +22,21 @@ pub(crate) struct Outlets {
     letters: DeadLetters,
 }
 
+/// What was split of a component's outputs, in their order, and of each in the order of its edges.
+#[derive(Default)]
+pub(crate) struct Splits(VecDeque<Option<Split<AnyPart>>>);
+
 impl Outlets {
     /// `names` are those of the ports after the main one; `edges` has a list for each port.
     pub(crate) fn new(names: &[String], edges: Vec<Vec<Sender>>, letters: DeadLetters) -> Self {
         let find = |name: &str| names.iter().position(|port| port == name).map(|place| place + 1);
         Self { ports: edges, dead: find("dead"), late: find("late"), letters }
+    }
+
+    /// Does what those who receive these batches would do first with them, where they have offered that.
+    pub(crate) fn split(&self, outputs: &Outputs) -> Splits {
+        let edges = outputs.sent.iter().flat_map(|(port, batch)| self.edges(*port).map(move |edge| (edge, batch)));
+        Splits(edges.map(|(edge, batch)| edge.split(batch)).collect())
     }
 
     /// Sends a batch, whose events have so many bytes, by a port, to all that read it.
@@ -34,20 +47,32 @@ impl Outlets {
         bytes: u64,
         account: &Account,
     ) -> Result<(), Closed> {
+        self.send_split(port, batch, bytes, &mut Splits::default(), account).await
+    }
+
+    async fn send_split(
+        &self,
+        port: Port,
+        batch: Arc<Batch>,
+        bytes: u64,
+        splits: &mut Splits,
+        account: &Account,
+    ) -> Result<(), Closed> {
         let events = batch.len() as u64;
-        for edge in self.ports.get(port.0).into_iter().flatten() {
-            edge.send(Arc::clone(&batch), bytes).await?;
+        for edge in self.edges(port) {
+            edge.send(Arc::clone(&batch), bytes, splits.0.pop_front().flatten()).await?;
         }
         account.sent(port, events, bytes);
         Ok(())
     }
 
-    /// Sends all that a component made of a batch, and enters in its account what did not leave.
-    pub(crate) async fn settle(&self, outputs: Outputs, account: &Account) -> anyhow::Result<()> {
+    /// Sends all that a component made of a batch, with what was split of it already, and enters in its account what did
+    /// not leave.
+    pub(crate) async fn settle(&self, outputs: Outputs, mut splits: Splits, account: &Account) -> anyhow::Result<()> {
         account.settle(&outputs);
         for (port, batch) in outputs.sent {
             let bytes = batch.event_bytes() as u64;
-            self.send(port, batch, bytes, account).await?;
+            self.send_split(port, batch, bytes, &mut splits, account).await?;
         }
         for (batch, reasons) in outputs.dead {
             self.bury(&batch, &reasons, 1, account).await?;
@@ -78,12 +103,16 @@ impl Outlets {
 
     /// Sends by a port whose events the account counts under a name of its own.
     async fn special(&self, port: Option<usize>, batch: Batch) -> Result<(), Closed> {
-        let edges = port.and_then(|port| self.ports.get(port));
         let (bytes, batch) = (batch.event_bytes() as u64, Arc::new(batch));
-        for edge in edges.into_iter().flatten() {
-            edge.send(Arc::clone(&batch), bytes).await?;
+        for edge in port.into_iter().flat_map(|port| self.edges(Port(port))) {
+            edge.send(Arc::clone(&batch), bytes, None).await?;
         }
         Ok(())
+    }
+
+    /// The edges that leave by a port.
+    fn edges(&self, port: Port) -> impl Iterator<Item = &Sender> {
+        self.ports.get(port.0).into_iter().flatten()
     }
 
     /// Puts a barrier behind all that was sent.

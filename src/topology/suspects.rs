@@ -81,6 +81,11 @@ impl Suspects {
         }
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// The rows of a batch that are suspects; empty nearly always.
     pub(crate) fn among(&self, batch: &Batch) -> Vec<u32> {
         self.rows(batch, 1).into_iter().map(|(row, _)| row).collect()

@@ -3,7 +3,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use logd_sdk::transform::Transform;
 use logd_sdk::{Batch, Columns, Outputs};
@@ -12,6 +11,7 @@ use tokio::time::Instant;
 use super::edge::{Parcel, Room};
 use super::inlet::{Arrival, Inlet};
 use super::node::{Finished, Links, Pipeline};
+use super::outlets::Splits;
 use super::suspects::{Suspects, message, others};
 use crate::checkpoint::Snapshot;
 
@@ -23,30 +23,28 @@ pub(crate) struct TransformNode {
     pub(crate) inlet: Inlet,
     /// Where its batches go.
     pub(crate) links: Links,
-    /// How many batches may be worked on at once.
-    pub(crate) parallelism: usize,
+    /// The batches that are worked on.
+    pub(crate) pipeline: Pipeline<Done>,
 }
 
 /// What was made of a batch, and the room that it takes until all of that has been sent.
-struct Done {
+pub(crate) struct Done {
     outputs: Outputs,
-    took: Duration,
+    splits: Splits,
     room: Room,
 }
 
 impl TransformNode {
     /// Runs until the input ends.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let Self { transform, mut inlet, links, parallelism } = self;
-        let mut pipeline: Pipeline<Done> = Pipeline::new(parallelism);
+        let Self { transform, mut inlet, links, mut pipeline } = self;
         let mut ended = None;
         while ended.is_none() || !pipeline.is_empty() {
             tokio::select! {
                 biased;
                 finished = pipeline.next() => match finished? {
-                    Finished::Job(Done { outputs, took, room }, receipt) => {
-                        links.account.busy(took);
-                        links.outlets.settle(outputs, &links.account).await?;
+                    Finished::Job(Done { outputs, splits, room }, receipt) => {
+                        links.outlets.settle(outputs, splits, &links.account).await?;
                         links.account.handled(receipt.events, receipt.at.elapsed());
                         drop(room);
                     }
@@ -58,9 +56,13 @@ impl TransformNode {
                 arrival = inlet.next(), if ended.is_none() && pipeline.has_room() => match arrival? {
                     Arrival::Batch(parcel) => {
                         let (transform, reads) = (Arc::clone(&transform), Arc::clone(&links.reads));
-                        let suspects = links.suspects.clone();
-                        pipeline.begin(parcel, &links, move |parcel| {
-                            apply(transform.as_ref(), &reads, &suspects, parcel)
+                        let (suspects, account) = (links.suspects.clone(), Arc::clone(&links.account));
+                        let outlets = Arc::clone(&links.outlets);
+                        pipeline.begin(parcel, &links, move |Parcel { batch, room, .. }| {
+                            let start = Instant::now();
+                            let outputs = apply(transform.as_ref(), &reads, &suspects, batch);
+                            account.busy(start.elapsed());
+                            Done { splits: outlets.split(&outputs), outputs, room }
                         });
                     }
                     Arrival::Barrier(epoch) => pipeline.barrier(epoch),
@@ -75,10 +77,9 @@ impl TransformNode {
     }
 }
 
-fn apply(transform: &dyn Transform, reads: &Arc<Columns>, suspects: &Suspects, parcel: Parcel) -> Done {
-    let start = Instant::now();
+fn apply(transform: &dyn Transform, reads: &Arc<Columns>, suspects: &Suspects, batch: Arc<Batch>) -> Outputs {
     let mut outputs = Outputs::default();
-    let batch = Links::with_fields(reads, parcel.batch);
+    let batch = Links::with_fields(reads, batch);
     let rows = suspects.among(&batch);
     if rows.is_empty() {
         transform.apply(Arc::unwrap_or_clone(batch), &mut outputs);
@@ -88,7 +89,7 @@ fn apply(transform: &dyn Transform, reads: &Arc<Columns>, suspects: &Suspects, p
             apply_one(transform, &batch.select(&[row]), &mut outputs);
         }
     }
-    Done { outputs, took: start.elapsed(), room: parcel.room }
+    outputs
 }
 
 /// Applies the transform to one event, which is dead if that panics.

@@ -24,6 +24,8 @@ pub(crate) struct Active {
     pub(crate) file: Box<dyn File>,
     /// The end of the file, as far as it is not known to be durable.
     pub(crate) tail: Vec<u8>,
+    /// Up to here the file is on its way to the disk, or there.
+    pub(crate) on_its_way: u64,
     pub(crate) state: State,
     /// The file's name is durable.
     pub(crate) named: bool,
@@ -49,5 +51,5 @@ pub(crate) fn create(place: &Place, header: &Header, tail: Vec<u8>) -> Result<Ac
         let _ = place.fs.remove(&new);
         return Err(Error::io("made", &path)(error));
     }
-    Ok(Active { segment, file, tail, state: State::Whole, named: false, released })
+    Ok(Active { segment, file, tail, on_its_way: length, state: State::Whole, named: false, released })
 }

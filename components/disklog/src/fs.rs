@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
 /// A filesystem.
 pub trait FileSystem: Debug + Send + Sync + 'static {
     /// Makes a folder, durably, with those above it. One that is there is no error.
@@ -89,6 +91,12 @@ pub trait File: Debug + Send + Sync {
     /// What was written since the last success may or may not be on the disk, and a second call that succeeds says
     /// nothing about it: the kernel has forgotten by then that those pages were never written.
     fn sync_data(&self) -> io::Result<()>;
+
+    /// May begin to bring a range to the disk, so that the next sync has less to wait for. That sync says whether it has
+    /// worked.
+    fn write_back(&self, offset: u64, length: u64) {
+        let _ = (offset, length);
+    }
 
     /// The length in bytes.
     ///
@@ -218,6 +226,14 @@ impl File for fs::File {
 
     fn sync_data(&self) -> io::Result<()> {
         fs::File::sync_data(self)
+    }
+
+    fn write_back(&self, offset: u64, length: u64) {
+        let (Ok(offset), Ok(length)) = (offset.try_into(), length.try_into()) else { return };
+        // Linux begins to write what is dirty in the range, and waits for nothing. Only pages that are clean leave the
+        // cache, of which there are none in a range that was just written. (`sync_file_range` is made for this, but no
+        // safe binding of it was found.)
+        let _ = posix_fadvise(self, offset, length, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
     }
 
     fn length(&self) -> io::Result<u64> {

@@ -23,6 +23,8 @@ use crate::walk::{Item, Walk};
 
 /// What is not durable is kept in memory as well, in bytes; an append that would exceed it syncs first.
 const MAX_UNSYNCED: usize = 16 << 20;
+/// The disk begins to write when so many bytes are there for it; it would have nothing to do until the next sync.
+const WRITE_BACK: u64 = 1 << 20;
 /// A buffer that is larger than this, in bytes, and twice what it was used for, is given back after a sync.
 const KEPT_BUFFER: usize = 1 << 20;
 /// No segment is larger, in bytes, unless by one call: each new one costs a file and a sync of the folder, and the last
@@ -213,6 +215,11 @@ impl Log {
             return Err(Error::io("written", &self.place.path(&active.segment))(error));
         }
         active.segment.length += bytes.len() as u64;
+        let waiting = active.segment.length - active.on_its_way;
+        if waiting >= WRITE_BACK {
+            active.file.write_back(active.on_its_way, waiting);
+            active.on_its_way = active.segment.length;
+        }
         Ok(())
     }
 

@@ -222,7 +222,7 @@ fn read_last(place: &Place, last: &mut Segment, found: &mut Recovered) -> Result
         Ok(()) => State::Whole,
     };
     let tail = bytes.split_off(start);
-    Ok(Active { segment: *last, file, tail, state, named: false, released })
+    Ok(Active { segment: *last, file, tail, on_its_way: last.length, state, named: false, released })
 }
 
 /// The numbers whose segments are not there and were not released.

@@ -175,13 +175,13 @@ pub(crate) fn threads(settings: &DaemonSettings) -> NonZeroUsize {
     settings.limits.threads.unwrap_or_else(available)
 }
 
-/// What one edge holds: its share of the memory that all may take, and no more than a sixteenth. A reload that adds edges
-/// does not change it.
+/// What a share of an edge is: of the memory that all edges may take, and no more than a sixteenth. A reload that adds
+/// edges does not change it.
 fn edge_capacity(settings: &DaemonSettings, graph: &Graph) -> u32 {
-    const LARGEST_SHARE: usize = 16;
+    const FEWEST: usize = 16;
     const SMALLEST: u32 = 64 << 10;
-    let edges = graph.nodes.iter().map(|node| node.inputs.len()).sum::<usize>().max(LARGEST_SHARE);
-    u32::try_from(settings.limits.memory.in_memory() / edges).unwrap_or(u32::MAX).max(SMALLEST)
+    let shares = graph.nodes.iter().map(|node| node.inputs.len() * node.edge_share()).sum::<usize>().max(FEWEST);
+    u32::try_from(settings.limits.memory.in_memory() / shares).unwrap_or(u32::MAX).max(SMALLEST)
 }
 
 /// What could not be started is tried again after so long.

@@ -52,7 +52,7 @@ pub(crate) struct Environment {
     pub(crate) dead_letters: DeadLetters,
     /// The disk buffers that are open.
     pub(crate) buffers: Buffers,
-    /// How much an edge holds, in bytes.
+    /// How much an edge holds for each of its [shares](Node::edge_share), in bytes.
     pub(crate) edge_capacity: u32,
     /// How often an epoch begins.
     pub(crate) checkpoint_interval: Duration,
@@ -238,6 +238,7 @@ impl Edges {
         for node in &graph.nodes {
             let mut inlet = Vec::new();
             let meters = Meters::new(&node.id, node.kind().name(), node.plan.describe().name());
+            let capacity = u32::try_from(node.edge_share()).unwrap_or(u32::MAX).saturating_mul(capacity);
             for input in &node.inputs {
                 let from = &graph.nodes[input.node];
                 let port = &from.ports()[input.port];

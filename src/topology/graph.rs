@@ -53,6 +53,15 @@ impl Node {
         }
     }
 
+    /// How much each edge into it holds, next to others: requests that are under way at once keep their events there.
+    pub(crate) fn edge_share(&self) -> usize {
+        const OF_MANY: usize = 4;
+        match &self.plan {
+            Plan::Sink(plan) if plan.delivery().concurrency.most() > 1 => OF_MANY,
+            _ => 1,
+        }
+    }
+
     /// The names of its ports, the main one (empty) first.
     pub(crate) fn ports(&self) -> Vec<String> {
         std::iter::once(String::new()).chain(self.plan.ports()).collect()

@@ -12,8 +12,11 @@ use crate::support::producers::{Load, Producers};
 
 /// What clients send all the time: 8 MB a second.
 const LOAD: Load = Load { clients: 4, rate: Some(25), size: 4000, ..Load::FULL };
-/// What memory may grow by, in MiB. Without a bound it would be all that comes while nothing is taken: 60 MB in 8 s.
-const GROWTH: f64 = 32.0;
+/// How long the trouble takes.
+const TROUBLE: Duration = Duration::from_secs(12);
+/// What memory may grow by, in MiB: the daemon's limit for what is between components, which one edge has a quarter of,
+/// covers the bodies of requests under way too. Without a bound it would be all that comes meanwhile, some 90 MiB.
+const GROWTH: f64 = 64.0;
 /// The longest back-off, and what a loaded machine adds to it.
 const SOON: Duration = Duration::from_millis(2500);
 
@@ -34,7 +37,7 @@ fn trouble(sink: &str, begin: impl Fn(&mut Receiver), end: impl Fn(&mut Receiver
     let before = daemon.memory();
     let mut most = before;
     begin(&mut receiver);
-    let length = soak().map_or(Duration::from_secs(8), |_| Duration::from_secs(60));
+    let length = soak().map_or(TROUBLE, |_| Duration::from_secs(60));
     daemon.watch(length, |daemon| most = most.max(daemon.memory()));
     if let Some(reason) = reason {
         let ready = daemon.ready();

@@ -178,6 +178,7 @@ fn plan(name: &str, settings: &str) -> anyhow::Result<(Plan, Context)> {
         lineage: "test".into(),
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     };
     Ok((plan, context))
 }

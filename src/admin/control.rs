@@ -8,12 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
+
+use super::passing::Passing;
 
 /// The socket's name in `data_dir`.
 const SOCKET: &str = "control.sock";
@@ -38,6 +40,23 @@ pub(crate) enum Command {
     ListBuffers,
     /// Throw away what a component holds that is not there any more: `PIPELINE/NAME`.
     DropBuffer(String),
+    /// Bring what runs in line with the files, and say what came of it.
+    Reload,
+    /// Show events as they pass: lines of JSON follow the answer, until the client goes.
+    Tap {
+        /// The component, or one of its outputs.
+        name: String,
+        /// A condition in VRL that events have to meet.
+        filter: Option<String>,
+        /// So many events in a second at most.
+        rate: u32,
+    },
+    /// Run the files as they were so many generations before.
+    Rollback(usize),
+    /// Say what a reload would change, as JSON.
+    Plan,
+    /// Say how all is, as JSON.
+    Status,
 }
 
 /// What came of it, for people.
@@ -48,10 +67,26 @@ pub(crate) enum Answer {
     Done(String),
     /// It can't be done.
     Failed(String),
+    /// It is not done, because files have mistakes.
+    Refused(String),
+}
+
+/// What is said to a command.
+pub(crate) struct Reply {
+    /// What came of it.
+    pub(crate) answer: Answer,
+    /// What is shown from then on.
+    pub(crate) passing: Option<Passing>,
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self { answer, passing: None }
+    }
 }
 
 /// A command, and where its answer goes.
-pub(crate) type Asked = (Command, oneshot::Sender<Answer>);
+pub(crate) type Asked = (Command, oneshot::Sender<Reply>);
 
 /// Listens in `data_dir`, and returns what is asked for.
 ///
@@ -93,16 +128,47 @@ async fn serve(stream: UnixStream, sender: &mpsc::Sender<Asked>) -> anyhow::Resu
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
     timeout(PATIENCE, BufReader::new(reading.take(LONGEST)).read_line(&mut line)).await??;
-    let answer = match serde_json::from_str(&line) {
+    let Reply { answer, passing } = match serde_json::from_str(&line) {
         Ok(command) => {
             let (reply, answer) = oneshot::channel();
             sender.send((command, reply)).await?;
-            answer.await.unwrap_or_else(|_| Answer::Failed("the daemon stops".to_owned()))
+            answer.await.unwrap_or_else(|_| Answer::Failed("the daemon stops".to_owned()).into())
         }
-        Err(error) => Answer::Failed(format!("this is no request: {error}")),
+        Err(error) => Answer::Failed(format!("this is no request: {error}")).into(),
     };
     writing.write_all((serde_json::to_string(&answer)? + "\n").as_bytes()).await?;
+    if let Some(mut passing) = passing {
+        while let Some(lines) = passing.next().await {
+            // A client that does not read is not waited for.
+            timeout(PATIENCE, writing.write_all(&lines)).await??;
+        }
+    }
     Ok(())
+}
+
+/// Asks the daemon that runs in `data_dir` to show events, and gives each, a line of JSON, to `shown` for as long as that
+/// wants more. Returns nothing if there is no daemon.
+///
+/// # Errors
+/// It does not answer, or says no.
+pub(crate) async fn follow(
+    data_dir: &Path,
+    command: &Command,
+    mut shown: impl FnMut(&str) -> bool,
+) -> anyhow::Result<Option<()>> {
+    let Some(stream) = call(data_dir, command).await? else { return Ok(None) };
+    let mut lines = BufReader::new(stream).lines();
+    let first = timeout(ANSWER, lines.next_line()).await.context("the daemon does not answer")??;
+    match serde_json::from_str(&first.unwrap_or_default()).context("the daemon's answer can't be read")? {
+        Answer::Done(_) => {}
+        Answer::Failed(why) | Answer::Refused(why) => bail!(why),
+    }
+    while let Some(line) = lines.next_line().await? {
+        if !shown(&line) {
+            break;
+        }
+    }
+    Ok(Some(()))
 }
 
 /// Asks the daemon that runs in `data_dir`; `None` if there is none.
@@ -110,15 +176,21 @@ async fn serve(stream: UnixStream, sender: &mpsc::Sender<Asked>) -> anyhow::Resu
 /// # Errors
 /// It does not answer.
 pub(crate) async fn ask(data_dir: &Path, command: &Command) -> anyhow::Result<Option<Answer>> {
+    let Some(stream) = call(data_dir, command).await? else { return Ok(None) };
+    let mut line = String::new();
+    timeout(ANSWER, BufReader::new(stream).read_line(&mut line)).await.context("the daemon does not answer")??;
+    Ok(Some(serde_json::from_str(&line).context("the daemon's answer can't be read")?))
+}
+
+/// Sends a command to the daemon that runs in `data_dir`; `None` if there is none.
+async fn call(data_dir: &Path, command: &Command) -> anyhow::Result<Option<UnixStream>> {
     let mut stream = match UnixStream::connect(data_dir.join(SOCKET)).await {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
         Err(error) => return Err(error).context("the daemon can't be reached"),
     };
     stream.write_all((serde_json::to_string(command)? + "\n").as_bytes()).await?;
-    let mut line = String::new();
-    timeout(ANSWER, BufReader::new(stream).read_line(&mut line)).await.context("the daemon does not answer")??;
-    Ok(Some(serde_json::from_str(&line).context("the daemon's answer can't be read")?))
+    Ok(Some(stream))
 }
 
 #[cfg(test)]
@@ -133,7 +205,7 @@ mod tests {
         let mut asked = listen(folder.path()).expect("listens");
         tokio::spawn(async move {
             while let Some((command, reply)) = asked.recv().await {
-                let _ = reply.send(Answer::Done(format!("{command:?}")));
+                let _ = reply.send(Answer::Done(format!("{command:?}")).into());
             }
         });
         let answer = ask(folder.path(), &command).await.expect("answered");

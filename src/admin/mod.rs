@@ -4,6 +4,9 @@
 //! runs, or which does not and why: who sends it traffic, or wakes a person, asks that.
 
 pub(crate) mod control;
+mod passing;
+
+pub(crate) use passing::Passing;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +15,7 @@ use logd_sdk::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use logd_sdk::http::{self, Answer, Handler, Limits, Listener, Method, Parts, Refusal, Request, StatusCode};
 use serde::Serialize;
 
+use crate::daemon::Broken;
 use crate::telemetry::Metrics;
 
 /// Why the daemon is not ready.
@@ -32,6 +36,9 @@ pub(crate) trait Watched: Send + Sync + 'static {
 
     /// Why it is not ready; empty if it is.
     fn unready(&self) -> Vec<Reason>;
+
+    /// Files that are not in use as they are. That alone does not make it unready: their last good versions run.
+    fn broken(&self) -> Vec<Broken>;
 }
 
 /// Takes the address. Must be called within a tokio runtime.
@@ -110,7 +117,7 @@ impl<W: Watched> Handler for Admin<W> {
             None => Refusal::not_found().into(),
             Some(Page::Metrics) => self.metrics().await,
             Some(Page::Health) => json(StatusCode::OK, &Health { status: "ok", version: env!("CARGO_PKG_VERSION") }),
-            Some(Page::Ready) => ready(self.watched.unready()),
+            Some(Page::Ready) => ready(self.watched.unready(), self.watched.broken()),
         };
         // A state of a moment ago is of no use to anybody.
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -151,12 +158,13 @@ struct Health {
 struct Readiness {
     ready: bool,
     reasons: Vec<Reason>,
+    broken_files: Vec<Broken>,
 }
 
-fn ready(reasons: Vec<Reason>) -> Answer {
+fn ready(reasons: Vec<Reason>, broken_files: Vec<Broken>) -> Answer {
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    json(status, &Readiness { ready, reasons })
+    json(status, &Readiness { ready, reasons, broken_files })
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Answer {

@@ -24,6 +24,14 @@ impl Watched for Daemon {
     fn unready(&self) -> Vec<Reason> {
         self.reasons.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    fn broken(&self) -> Vec<Broken> {
+        vec![Broken {
+            pipeline: "other".to_owned(),
+            since: "1970-01-01T00:00:00Z".to_owned(),
+            mistakes: vec!["other.toml:1:1: no".to_owned()],
+        }]
+    }
 }
 
 struct Served {
@@ -105,7 +113,10 @@ async fn is_ready_or_says_why_not() {
     let served = served();
     let (head, body) = ask(served.address, "GET /ready").await;
     assert!(head.starts_with("HTTP/1.1 200") && head.contains("cache-control: no-store"), "{head}");
-    assert_eq!(body, r#"{"ready":true,"reasons":[]}"#);
+    assert_eq!(
+        body,
+        r#"{"ready":true,"reasons":[],"broken_files":[{"pipeline":"other","since":"1970-01-01T00:00:00Z","mistakes":["other.toml:1:1: no"]}]}"#
+    );
     let reason = |component: Option<&str>, reason: &str| Reason {
         pipeline: "demo".to_owned(),
         component: component.map(str::to_owned),
@@ -117,7 +128,7 @@ async fn is_ready_or_says_why_not() {
     assert!(head.starts_with("HTTP/1.1 503"), "{head}");
     assert_eq!(
         body,
-        r#"{"ready":false,"reasons":[{"pipeline":"demo","component":"alarms","reason":"disk full"},{"pipeline":"demo","component":null,"reason":"starting"}]}"#
+        r#"{"ready":false,"reasons":[{"pipeline":"demo","component":"alarms","reason":"disk full"},{"pipeline":"demo","component":null,"reason":"starting"}],"broken_files":[{"pipeline":"other","since":"1970-01-01T00:00:00Z","mistakes":["other.toml:1:1: no"]}]}"#
     );
     let (head, body) = ask(served.address, "GET /health").await;
     assert!(head.starts_with("HTTP/1.1 200"), "it lives: {head}");

@@ -15,7 +15,7 @@ use super::reader::BufferReader;
 use super::settings::{BufferSettings, WhenFull};
 use super::writer::BufferWriter;
 use crate::checkpoint::Store;
-use crate::topology::{Graph, Input, Node};
+use crate::topology::{Graph, Input, Node, Setting, Written};
 
 /// Where the buffers are, in `data_dir`.
 pub(crate) const FOLDER: &str = "buffers";
@@ -56,15 +56,26 @@ pub(crate) fn expand(graph: &Graph, data_dir: &std::path::Path, buffers: &Buffer
         };
         let reader = expanded.nodes.len();
         let source = Plan::Source(Arc::new(Reading(sides.clone())));
-        expanded.nodes.push(Node::new(side(id, "buffered"), source, Vec::new()));
+        let written = sides.written();
+        expanded.nodes.push(Node { written: written.clone(), ..Node::new(side(id, "buffered"), source, Vec::new()) });
         let inputs = std::mem::replace(&mut expanded.nodes[place].inputs, vec![Input { node: reader, port: 0 }]);
         expanded.nodes[place].buffer = BufferSettings::default();
-        expanded.nodes.push(Node::new(sides.writer.clone(), Plan::Sink(Arc::new(Writing(sides))), inputs));
+        let writer = Node::new(sides.writer.clone(), Plan::Sink(Arc::new(Writing(sides))), inputs);
+        expanded.nodes.push(Node { written, ..writer });
     }
     expanded
 }
 
 impl Sides {
+    fn written(&self) -> Written {
+        let mut written = Written::default();
+        let when_full = u64::from(self.when_full == WhenFull::Block);
+        for (name, hash) in [("buffer.max_size", self.max_size), ("buffer.when_full", when_full)] {
+            written.add(name.to_owned(), Setting { shown: hash.to_string(), hash });
+        }
+        written
+    }
+
     fn open(&self) -> anyhow::Result<Arc<Buffer>> {
         let kept = || match self.store.load(&self.writer)?.position {
             Some(position) => Kept::decode(&position),

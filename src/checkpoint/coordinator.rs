@@ -14,6 +14,7 @@ use super::Epoch;
 use super::report::{Command, Durable, Report, Snapshot};
 use super::store::{Entry, Store};
 use crate::dead_letters::DeadLetters;
+use crate::topology::Pause;
 
 /// A component, as the coordinator knows it.
 pub(crate) struct Member {
@@ -23,6 +24,8 @@ pub(crate) struct Member {
     pub(crate) is_source: bool,
     /// Its line, if it wants to know what has become durable.
     pub(crate) line: Option<(UnboundedSender<Command>, Durable)>,
+    /// By which it asks for an epoch before its time.
+    pub(crate) epochs: Epochs,
 }
 
 /// How the coordinator came to its end.
@@ -35,6 +38,8 @@ pub(crate) enum Outcome {
     /// A component has failed, and it is not tried again: the run ends with its input, or it was told to stop. What is
     /// durable stays.
     Failed,
+    /// It was told to pause, and its components stand still.
+    Paused,
 }
 
 /// What becomes durable with an epoch.
@@ -51,9 +56,13 @@ pub(crate) struct Coordinator {
     reports: UnboundedReceiver<Report>,
     memory: Memory,
     interval: Duration,
-    /// By whom an epoch is asked for before its time.
-    epochs: Epochs,
     epoch: Epoch,
+    /// Of components that are gone: where they stood, which becomes durable with what is here now.
+    last_words: BTreeMap<ComponentId, Snapshot>,
+    /// What was handed in since the last epoch that is complete, and for which epoch last.
+    handed_in: BTreeMap<usize, (Epoch, Snapshot)>,
+    /// Whether an epoch may be overdue, because the part was paused before one could be completed.
+    goes_on: bool,
     /// The last snapshots of components that have ended, until they are durable.
     ended: BTreeMap<usize, Option<Snapshot>>,
     meters: Meters,
@@ -71,20 +80,33 @@ struct Meters {
 #[error("all components are gone")]
 pub(crate) struct Gone;
 
+/// What came of an epoch.
+enum Completed {
+    /// It is durable, which has cost so much.
+    Epoch(Duration),
+    /// It is durable, and was the last.
+    Last,
+    /// It shall pause before that.
+    Not,
+}
+
 /// A snapshot may cost this share of the time at most: the next epoch waits for so many times its cost.
 const COST_FACTOR: u32 = 20;
 /// An epoch that is asked for begins this long after the one before at the earliest.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 
 impl Coordinator {
-    /// For the members of a part; their places are those in the list.
+    /// For the members of a part; their places are those in the list. `handed_in` is what they, and some who are gone, have
+    /// handed in for an epoch that was not completed before the part paused; `goes_on` says whether it did.
     pub(crate) fn new(
         members: Vec<Member>,
         reports: UnboundedReceiver<Report>,
         memory: Memory,
         interval: Duration,
-        epochs: Epochs,
+        handed_in: BTreeMap<ComponentId, Snapshot>,
+        goes_on: bool,
     ) -> anyhow::Result<Self> {
+        let mut last_words = handed_in;
         let epoch = memory.store.last_epoch()?;
         let pipelines: BTreeSet<&str> = members.iter().map(|member| member.component.pipeline()).collect();
         let labels = [("pipeline", pipelines.into_iter().collect::<Vec<_>>().join("+"))];
@@ -94,33 +116,38 @@ impl Coordinator {
             duration: histogram!("logd_checkpoint_duration_seconds", &labels),
             bytes: histogram!("logd_checkpoint_bytes", &labels),
         };
-        Ok(Self { members, reports, memory, interval, epochs, epoch, ended: BTreeMap::new(), meters })
+        let places = members.iter().enumerate();
+        let handed_in = places
+            .filter_map(|(place, member)| Some((place, (epoch, last_words.remove(&member.component)?))))
+            .collect();
+        let ended = BTreeMap::new();
+        Ok(Self { members, reports, memory, interval, epoch, last_words, handed_in, ended, meters, goes_on })
     }
 
-    /// Runs epochs until all inputs have ended, or `stop` becomes true.
+    /// Runs epochs until all inputs have ended, `stop` becomes true, or it shall pause.
     ///
     /// # Errors
     /// An epoch can't be made durable, or a component has failed and its line is cut.
-    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> anyhow::Result<Outcome> {
-        let mut next = Instant::now() + self.interval;
+    pub(crate) async fn run(&mut self, mut stop: watch::Receiver<bool>, pause: &Pause) -> anyhow::Result<Outcome> {
+        let mut next = Instant::now() + if self.goes_on { SHORTEST_INTERVAL } else { self.interval };
         // When the next may begin, if somebody asks for it.
         let (mut soonest, mut asked) = (Instant::now(), false);
         loop {
             let mut open = None;
             if self.all_ended() {
-                let last = self.ended.iter_mut().filter_map(|(&member, last)| Some((member, last.take()?))).collect();
-                self.commit(last).await?;
+                self.finish().await?;
                 return Ok(Outcome::Finished);
             }
             tokio::select! {
                 biased;
+                () = pause.asked() => return Ok(Outcome::Paused),
                 () = stopped(&mut stop) => open = Some(self.begin(true)),
                 report = self.reports.recv() => match report {
                     // Between epochs only a component that has ended has anything to say.
-                    Some(report) => drop(self.ended.insert(report.component, Some(report.snapshot))),
+                    Some(report) => self.note(report),
                     None => return Err(Gone.into()),
                 },
-                () = self.epochs.asked(), if !asked => asked = true,
+                () = any_asks(&self.members), if !asked => asked = true,
                 () = tokio::time::sleep_until(if asked { soonest.min(next) } else { next }) => {
                     asked = false;
                     open = Some(self.begin(false));
@@ -128,10 +155,11 @@ impl Coordinator {
             }
             let Some(open) = open else { continue };
             let start = Instant::now();
-            let (close, cost) = self.complete(open, &mut stop).await?;
-            if close {
-                return Ok(Outcome::Closed);
-            }
+            let cost = match self.complete(open, &mut stop, pause).await? {
+                Completed::Epoch(cost) => cost,
+                Completed::Last => return Ok(Outcome::Closed),
+                Completed::Not => return Ok(Outcome::Paused),
+            };
             let rested = Instant::now() + cost * COST_FACTOR;
             (next, soonest) = (rested.max(start + self.interval), rested.max(start + SHORTEST_INTERVAL));
         }
@@ -154,54 +182,78 @@ impl Coordinator {
     }
 
     /// Waits until all have reported for the open epoch, and makes it durable. When it is time to stop before that, the
-    /// last epoch is begun at once, and its snapshots are added to those that have come. Returns whether it was the last,
-    /// and what the commit has cost.
+    /// last epoch is begun at once, and its snapshots are added to those that have come.
     async fn complete(
         &mut self,
         mut close: bool,
         stop: &mut watch::Receiver<bool>,
-    ) -> anyhow::Result<(bool, Duration)> {
+        pause: &Pause,
+    ) -> anyhow::Result<Completed> {
         let start = Instant::now();
-        let mut snapshots: BTreeMap<usize, (Epoch, Snapshot)> = BTreeMap::new();
-        loop {
-            let reported = |member: &usize| snapshots.get(member).is_some_and(|(epoch, _)| *epoch == self.epoch);
-            if (0..self.members.len()).all(|member| reported(&member) || self.ended.contains_key(&member)) {
-                break;
-            }
+        while !self.all_reported() {
             tokio::select! {
+                biased;
+                () = pause.asked() => return Ok(Completed::Not),
                 () = stopped(stop), if !close => close = self.begin(true),
                 report = self.reports.recv() => match report {
                     None => return Err(Gone.into()),
-                    Some(Report { component, epoch: None, snapshot }) => {
-                        self.ended.insert(component, Some(snapshot));
-                    }
-                    Some(Report { component, epoch: Some(epoch), snapshot }) => {
-                        let (latest, sum) = snapshots.entry(component).or_default();
-                        *latest = epoch;
-                        sum.add(snapshot);
-                    }
+                    Some(report) => self.note(report),
                 }
             }
         }
         // What a component handed in when it ended belongs to this epoch only if it ended before the barrier: one that
         // has reported for the epoch ended behind it, and its last word waits for the next.
-        for (member, (epoch, sum)) in &mut snapshots {
-            if *epoch != self.epoch
-                && let Some(last) = self.ended.get_mut(member).and_then(Option::take)
-            {
-                sum.add(last);
-            }
-        }
         for (&member, last) in &mut self.ended {
-            if !snapshots.contains_key(&member)
-                && let Some(last) = last.take()
-            {
-                snapshots.insert(member, (self.epoch, last));
+            let reported = self.handed_in.get(&member).is_some_and(|(epoch, _)| *epoch == self.epoch);
+            if !reported && let Some(last) = last.take() {
+                self.handed_in.entry(member).or_default().1.add(last);
             }
         }
-        let cost = self.commit(snapshots.into_iter().map(|(member, (_, sum))| (member, sum)).collect()).await?;
+        let cost = self.commit().await?;
         self.meters.duration.record(start.elapsed().as_secs_f64());
-        Ok((close, cost))
+        Ok(if close { Completed::Last } else { Completed::Epoch(cost) })
+    }
+
+    fn all_reported(&self) -> bool {
+        let reported = |member: &usize| self.handed_in.get(member).is_some_and(|(epoch, _)| *epoch == self.epoch);
+        (0..self.members.len()).all(|member| reported(&member) || self.ended.contains_key(&member))
+    }
+
+    fn note(&mut self, Report { component, epoch, snapshot }: Report) {
+        match epoch {
+            None => drop(self.ended.insert(component, Some(snapshot))),
+            Some(epoch) => {
+                let (latest, sum) = self.handed_in.entry(component).or_default();
+                *latest = epoch;
+                sum.add(snapshot);
+            }
+        }
+    }
+
+    /// All have ended: makes their last snapshots durable.
+    async fn finish(&mut self) -> anyhow::Result<()> {
+        self.add_ended();
+        self.commit().await.map(drop)
+    }
+
+    /// The last snapshots of those who have ended belong to what is handed in.
+    fn add_ended(&mut self) {
+        for (&member, last) in &mut self.ended {
+            if let Some(last) = last.take() {
+                self.handed_in.entry(member).or_default().1.add(last);
+            }
+        }
+    }
+
+    /// What was handed in since the last complete epoch, once all components stand still.
+    pub(crate) fn handed_in(mut self) -> BTreeMap<ComponentId, Snapshot> {
+        while let Ok(report) = self.reports.try_recv() {
+            self.note(report);
+        }
+        self.add_ended();
+        let members = &self.members;
+        let own = self.handed_in.into_iter().map(|(place, (_, sum))| (members[place].component.clone(), sum));
+        own.chain(self.last_words).collect()
     }
 
     async fn write(&self, entries: Vec<Entry>) -> anyhow::Result<()> {
@@ -210,23 +262,21 @@ impl Coordinator {
         tokio::task::spawn_blocking(move || store.commit(epoch, &entries)).await?
     }
 
-    /// Makes the snapshots durable, and tells sources and sinks.
-    async fn commit(&mut self, snapshots: BTreeMap<usize, Snapshot>) -> anyhow::Result<Duration> {
+    /// Makes durable what was handed in, and tells sources and sinks.
+    async fn commit(&mut self) -> anyhow::Result<Duration> {
         let start = Instant::now();
+        let handed_in = std::mem::take(&mut self.handed_in);
+        let snapshots: Vec<(usize, Snapshot)> =
+            handed_in.into_iter().map(|(member, (_, snapshot))| (member, snapshot)).collect();
         let has_line = |member: &usize| self.members[*member].line.is_some();
         let told: Vec<(usize, Option<Vec<u8>>)> = snapshots
             .iter()
             .filter(|(member, _)| has_line(member))
-            .map(|(&member, snapshot)| (member, snapshot.position.clone()))
+            .map(|(member, snapshot)| (*member, snapshot.position.clone()))
             .collect();
-        let entries: Vec<Entry> = snapshots
-            .into_iter()
-            .map(|(member, Snapshot { position, changes })| Entry {
-                component: self.members[member].component.clone(),
-                position,
-                changes,
-            })
-            .collect();
+        let entry = |(component, Snapshot { position, changes })| Entry { component, position, changes };
+        let own = snapshots.into_iter().map(|(member, snapshot)| (self.members[member].component.clone(), snapshot));
+        let entries: Vec<Entry> = own.chain(std::mem::take(&mut self.last_words)).map(entry).collect();
         let size: usize = entries
             .iter()
             .flat_map(|entry| &entry.changes)
@@ -247,6 +297,15 @@ impl Coordinator {
         }
         Ok(start.elapsed())
     }
+}
+
+/// Returns when a component asks for an epoch.
+async fn any_asks(members: &[Member]) {
+    let asked = members.iter().map(|member| Box::pin(member.epochs.asked()));
+    if members.is_empty() {
+        std::future::pending::<()>().await;
+    }
+    futures::future::select_all(asked).await;
 }
 
 /// Returns when it is time to stop; never, where nobody can ask for that any more.
@@ -280,19 +339,24 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("checkpoints.redb")).expect("opened");
         let ((reports, received), (commands, told)) = (unbounded_channel(), unbounded_channel());
-        let durable = Durable::default();
+        let (durable, epochs) = (Durable::default(), Epochs::default());
         let members = vec![
-            Member { component: id("source"), is_source: true, line: Some((commands, Arc::clone(&durable))) },
-            Member { component: id("sink"), is_source: false, line: None },
+            Member {
+                component: id("source"),
+                is_source: true,
+                line: Some((commands, Arc::clone(&durable))),
+                epochs: epochs.clone(),
+            },
+            Member { component: id("sink"), is_source: false, line: None, epochs: Epochs::default() },
         ];
         let source = (Reporter::new(0, reports.clone(), durable), told);
         let sink = Reporter::new(1, reports, Durable::default());
-        let epochs = Epochs::default();
         let memory = Memory { store: store.clone(), dead_letters: DeadLetters::new(folder.path(), 64 << 20) };
-        let coordinator =
-            Coordinator::new(members, received, memory, Duration::from_secs(1), epochs.clone()).expect("made");
+        let handed_in = BTreeMap::new();
+        let mut coordinator =
+            Coordinator::new(members, received, memory, Duration::from_secs(1), handed_in, false).expect("made");
         let (stop, stopped) = watch::channel(false);
-        let ended = tokio::spawn(coordinator.run(stopped));
+        let ended = tokio::spawn(async move { coordinator.run(stopped, &Pause::new().1).await });
         Bench { folder, source, sink, stop, ended, store, epochs }
     }
 

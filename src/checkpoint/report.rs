@@ -75,6 +75,11 @@ impl Reporter {
         Self { component, reports, durable }
     }
 
+    /// The slot for the position that becomes durable next.
+    pub(crate) fn slot(&self) -> Durable {
+        Arc::clone(&self.durable)
+    }
+
     /// Hands in a snapshot for an epoch.
     pub(crate) fn snapshot(&self, epoch: Epoch, snapshot: Snapshot) {
         self.send(Some(epoch), snapshot);

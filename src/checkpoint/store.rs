@@ -4,6 +4,7 @@
 //! commit stands, whole. State is kept under the component's name and the state's key, so that an epoch writes what
 //! changed and nothing else.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -35,6 +36,20 @@ pub(crate) struct Saved {
     pub(crate) position: Option<Vec<u8>>,
     /// What a transform keeps, by key.
     pub(crate) states: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Saved {
+    /// The states after these changes.
+    pub(crate) fn after(&self, changes: &Changes) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let mut states: BTreeMap<Vec<u8>, Vec<u8>> = self.states.iter().cloned().collect();
+        for (key, value) in changes {
+            match value {
+                Some(value) => drop(states.insert(key.clone(), value.clone())),
+                None => drop(states.remove(key)),
+            }
+        }
+        states
+    }
 }
 
 /// What becomes durable with an epoch, for one component.

@@ -8,7 +8,7 @@ use logd_disklog::inspect::{self, Report};
 use logd_sdk::event::{stored, write_json};
 
 use super::Exit;
-use super::settings::{Configuration, print, say};
+use super::settings::{Configuration, print, say, tell};
 use crate::admin::control::{self, Answer, Command};
 use crate::buffer::{FOLDER, Place, places};
 use crate::checkpoint::Store;
@@ -80,13 +80,7 @@ impl Buffer {
                 .obey(settings, data_dir, command)
                 .map_or_else(|error| Answer::Failed(format!("{error:#}")), Answer::Done),
         };
-        Ok(match answer {
-            Answer::Done(said) => print(&format!("{said}\n")),
-            Answer::Failed(why) => {
-                say(&format!("logd: {why}\n"));
-                Exit::Failure
-            }
-        })
+        Ok(tell(&answer))
     }
 
     /// Does it while nobody else has the folder.

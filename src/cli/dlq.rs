@@ -10,7 +10,7 @@ use logd_sdk::settings::Duration;
 use logd_sdk::{Clock, Time};
 
 use super::Exit;
-use super::settings::{Configuration, print, say};
+use super::settings::{Configuration, print, say, tell};
 use crate::admin::control::{self, Answer, Command};
 use crate::config::daemon::DaemonSettings;
 use crate::daemon::{self, DataDir};
@@ -186,16 +186,10 @@ impl Dlq {
                 Command::ReplayLetters(numbers) => {
                     daemon::replay(dead, data_dir, numbers, has).await?.0 + " They are read at the next start."
                 }
-                Command::ListBuffers | Command::DropBuffer(_) => anyhow::bail!("this is not about letters"),
+                _ => anyhow::bail!("this is not about letters"),
             }))
         })?;
-        Ok(match answer {
-            Answer::Done(said) => print(&format!("{said}\n")),
-            Answer::Failed(why) => {
-                say(&format!("logd: {why}\n"));
-                Exit::Failure
-            }
-        })
+        Ok(tell(&answer))
     }
 }
 

@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Ok,
     /// Something that was acknowledged is lost, or a stop was cut short.
     Failure,
+    /// All is well, and something would change.
+    Changes,
     /// The command line is wrong (`EX_USAGE`).
     Usage,
     /// Something that is needed is not to be had: a port, a folder, a service (`EX_UNAVAILABLE`).
@@ -22,6 +24,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Ok => 0,
             Exit::Failure => 1,
+            Exit::Changes => 2,
             Exit::Usage => 64,
             Exit::Unavailable => 69,
             Exit::Configuration => 78,

@@ -6,9 +6,14 @@ mod exit;
 mod generate;
 mod graph;
 mod list;
+mod plan;
 mod run;
+mod running;
 mod schema;
 mod settings;
+mod status;
+mod tap;
+mod top;
 mod validate;
 
 use std::process::ExitCode;
@@ -20,8 +25,10 @@ pub(crate) use exit::Exit;
 /// A log-analysis daemon: sources, windows, detectors and sinks, configured by the files of a folder.
 #[derive(Debug, Parser)]
 #[command(name = "logd", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 all is well, 1 something acknowledged was lost or cut short, 64 the command is \
-wrong, 69 something needed is not to be had, 78 the configuration is wrong.")]
+#[command(
+    after_help = "Exit codes: 0 all is well, 2 a plan has changes, 1 something acknowledged was lost or cut short, 64 the command is \
+wrong, 69 something needed is not to be had, 78 the configuration is wrong."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -30,6 +37,12 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Run),
+    Plan(plan::Plan),
+    Reload(running::Reload),
+    Rollback(running::Rollback),
+    Status(status::Status),
+    Top(top::Top),
+    Tap(tap::Tap),
     Validate(validate::Validate),
     Graph(graph::Graph),
     List(list::List),
@@ -52,6 +65,12 @@ pub fn main() -> ExitCode {
     };
     let exit = match arguments.command {
         Command::Run(command) => command.execute(),
+        Command::Plan(command) => command.execute(),
+        Command::Reload(command) => command.execute(),
+        Command::Rollback(command) => command.execute(),
+        Command::Status(command) => command.execute(),
+        Command::Top(command) => command.execute(),
+        Command::Tap(command) => command.execute(),
         Command::Validate(command) => command.execute(),
         Command::Graph(command) => command.execute(),
         Command::List(command) => command.execute(),

@@ -22,6 +22,10 @@ pub(super) struct Run {
     #[arg(long)]
     once: bool,
 
+    /// Do not start if any file has mistakes; without it the others run
+    #[arg(long)]
+    strict: bool,
+
     /// Where positions and states are kept [default: ./data]
     #[arg(long, value_name = "DIR", env = "LOGD_DATA_DIR")]
     data_dir: Option<PathBuf>,
@@ -52,10 +56,14 @@ impl Run {
         let paths = self.configuration.paths(&settings);
         // Before the files are read, so that no edit is missed. A one-shot heeds none.
         let watch = Watch::new(if self.once { &[] } else { &paths });
-        let compiled = self.configuration.compile(&settings, self.once);
+        let compiled = if self.once || self.strict {
+            self.configuration.compile(&settings, self.once)
+        } else {
+            self.configuration.compile_good(&settings)
+        };
         show(&compiled.diagnostics);
         // A broken file keeps the others from nothing, unless the run is about that file.
-        if compiled.errors() > 0 && (self.once || compiled.graph.nodes.is_empty()) {
+        if compiled.errors() > 0 && (self.strict || self.once || compiled.graph.nodes.is_empty()) {
             return Exit::Configuration;
         }
         let throttle = match start_logging(self.log_format, &self.log_level) {

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Exit;
+use crate::admin::control::Answer;
+use crate::config::Texts;
 use crate::config::compile::{Compiled, Job, compile};
 use crate::config::daemon::DaemonSettings;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::render;
+use crate::daemon::Generations;
 
 /// Where the configuration is.
 #[derive(Args, Debug)]
@@ -40,21 +43,62 @@ impl Configuration {
 
     /// Compiles the pipelines.
     pub(super) fn compile(&self, settings: &DaemonSettings, once: bool) -> Compiled {
-        // With --once nothing is served, unless an address is given for that alone.
-        let taken = settings.telemetry.taken();
-        compile(Job {
-            paths: &self.paths(settings),
-            environment: &|name| std::env::var(name).ok(),
-            conditions: logd_parse::conditions().as_ref(),
-            once,
-            taken: if once { &[] } else { &taken },
-        })
+        compile_at(&self.paths(settings), settings, once)
     }
+
+    /// Compiles the pipelines; in the place of files that have mistakes, their versions that were in use last.
+    pub(super) fn compile_good(&self, settings: &DaemonSettings) -> Compiled {
+        let found = self.compile(settings, false);
+        if found.errors() == 0 {
+            return found;
+        }
+        let texts = match Generations::open(&settings.data_dir) {
+            Ok(generations) => generations.good_texts(&found),
+            Err(error) => {
+                say(&format!("logd: the last good versions of broken files can't be read: {error:#}\n"));
+                return found;
+            }
+        };
+        found.with_good(compile_instead(&self.paths(settings), settings, false, &texts))
+    }
+}
+
+/// Compiles pipelines.
+pub(super) fn compile_at(paths: &[PathBuf], settings: &DaemonSettings, once: bool) -> Compiled {
+    compile_instead(paths, settings, once, &Texts::new())
+}
+
+fn compile_instead(paths: &[PathBuf], settings: &DaemonSettings, once: bool, instead: &Texts) -> Compiled {
+    // With --once nothing is served, unless an address is given for that alone.
+    let taken = settings.telemetry.taken();
+    compile(Job {
+        paths,
+        environment: &|name| std::env::var(name).ok(),
+        conditions: logd_parse::conditions().as_ref(),
+        once,
+        taken: if once { &[] } else { &taken },
+        instead,
+    })
 }
 
 /// Shows what is wrong on stderr, as rustc does.
 pub(super) fn show(diagnostics: &[Diagnostic]) {
     say(&render::text(diagnostics, stderr().is_terminal()));
+}
+
+/// Says what a daemon has answered.
+pub(super) fn tell(answer: &Answer) -> Exit {
+    match answer {
+        Answer::Done(said) => print(&format!("{said}\n")),
+        Answer::Failed(why) => {
+            say(&format!("logd: {why}\n"));
+            Exit::Failure
+        }
+        Answer::Refused(why) => {
+            say(&format!("{why}\n"));
+            Exit::Configuration
+        }
+    }
 }
 
 /// Writes to stderr; if that can't be done nobody is there to read it.

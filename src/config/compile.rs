@@ -18,15 +18,16 @@ use super::addresses;
 use super::daemon::Taken;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::fields::warn_of_unknown_fields;
-use super::load;
+use super::load::{self, Texts};
 use super::pipeline::{ComponentConfig, Pipeline};
 use super::resolve::{Edge, Outputs, resolve};
 use super::source_file::SourceFile;
 use super::substitute::Environment;
 use super::used::UsedFiles;
+use super::written::written;
 use crate::buffer::BufferSettings;
 use crate::catalogue;
-use crate::topology::{Graph, Input, Node};
+use crate::topology::{Graph, Input, Node, Written};
 
 /// What is to be compiled, and for which kind of run.
 #[derive(Clone, Copy)]
@@ -41,6 +42,8 @@ pub(crate) struct Job<'j> {
     pub(crate) once: bool,
     /// The addresses that the daemon itself listens on, with the settings that say so.
     pub(crate) taken: &'j [Taken],
+    /// Texts that are taken for those of files.
+    pub(crate) instead: &'j Texts,
 }
 
 /// A pipeline file, as it was found.
@@ -54,6 +57,10 @@ pub(crate) struct PipelineFile {
     pub(crate) fingerprint: u64,
     /// Whether it and all that it refers to are free of errors, so that its components are in the graph.
     pub(crate) accepted: bool,
+    /// Its text.
+    pub(crate) file: Arc<SourceFile>,
+    /// The files that it uses, but for those that nobody may see.
+    pub(crate) used: Vec<Arc<SourceFile>>,
 }
 
 /// What came of it.
@@ -71,11 +78,24 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
+    /// With what runs in the place of files that have mistakes: `good` was compiled with other texts for these.
+    pub(crate) fn with_good(self, good: Self) -> Self {
+        let accepted = |id: &str| self.files.iter().any(|file| file.id == id && file.accepted);
+        let files = good.files.into_iter().map(|file| PipelineFile { accepted: accepted(&file.id), ..file }).collect();
+        Self { graph: good.graph, files, ..self }
+    }
+
     /// Adds a mistake of a component that shows only when it is built.
     pub(crate) fn refuse(&mut self, component: &ComponentId, message: &str, help: &str) {
         if let Some((file, span)) = self.places.get(component) {
             self.diagnostics.push(Diagnostic::error(file, span.clone(), message).help(help));
         }
+    }
+
+    /// The errors, a line each.
+    pub(crate) fn mistakes(&self) -> impl Iterator<Item = String> {
+        let errors = self.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+        errors.map(ToString::to_string)
     }
 
     /// How many errors there are.
@@ -87,11 +107,12 @@ impl Compiled {
 /// Compiles the files.
 pub(crate) fn compile(job: Job<'_>) -> Compiled {
     let mut diagnostics = Diagnostics::default();
-    let documents = load::documents(job.paths, &mut diagnostics);
+    let documents = load::documents(job.paths, job.instead, &mut diagnostics);
     let pipelines = load::pipelines(&documents, job.environment, &mut diagnostics);
     warn_of_empty(&pipelines, &mut diagnostics);
     let mut used = UsedFiles::default();
     let mut plans: HashMap<ComponentId, Plan> = HashMap::new();
+    let mut settings: HashMap<ComponentId, Written> = HashMap::new();
     let mut buffers: HashMap<ComponentId, BufferSettings> = HashMap::new();
     for pipeline in &pipelines {
         for component in pipeline.components.values() {
@@ -99,7 +120,8 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
             if let Some(buffer) = pipeline.read_buffer(component, BufferSettings::check, &mut diagnostics) {
                 buffers.insert(id.clone(), buffer);
             }
-            if let Some(plan) = read(pipeline, component, job, &mut used, &mut diagnostics) {
+            if let Some((plan, written)) = read(pipeline, component, job, &mut used, &mut diagnostics) {
+                settings.insert(id.clone(), written);
                 plans.insert(id, plan);
             }
         }
@@ -117,11 +139,16 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
         .map(|pipeline| PipelineFile {
             id: pipeline.id.clone(),
             path: pipeline.origin.file().path().to_owned(),
-            fingerprint: fingerprint(pipeline, &used),
+            fingerprint: of_file(pipeline, &used),
             accepted: !refused.contains(pipeline.id.as_str()),
+            file: Arc::clone(pipeline.origin.file()),
+            used: used.shown_of(&pipeline.id),
         })
         .collect();
-    let graph = graph(&pipelines, &plans, &buffers, &edges, &refused);
+    let mut graph = graph(&pipelines, &plans, &buffers, &edges, &refused);
+    for node in &mut graph.nodes {
+        node.written = settings.remove(&node.id).unwrap_or_default();
+    }
     let components = pipelines.iter().flat_map(|pipeline| pipeline.components.values().map(move |one| (pipeline, one)));
     let place = |(pipeline, one): (&Pipeline<'_>, &ComponentConfig<'_>)| {
         (ComponentId::new(&pipeline.id, &one.id), (Arc::clone(pipeline.origin.file()), one.id_span.clone()))
@@ -141,33 +168,34 @@ fn warn_of_empty(pipelines: &[Pipeline<'_>], diagnostics: &mut Diagnostics) {
     }
 }
 
-fn fingerprint(pipeline: &Pipeline<'_>, used: &UsedFiles) -> u64 {
+fn of_file(pipeline: &Pipeline<'_>, used: &UsedFiles) -> u64 {
     let mut hasher = DefaultHasher::new();
     pipeline.origin.file().text().hash(&mut hasher);
     used.hash(&pipeline.id, &mut hasher);
     hasher.finish()
 }
 
-/// Reads and checks a component's settings.
+/// Reads and checks a component's settings; also as they were written.
 fn read(
     pipeline: &Pipeline<'_>,
     component: &ComponentConfig<'_>,
     job: Job<'_>,
     used: &mut UsedFiles,
     diagnostics: &mut Diagnostics,
-) -> Option<Plan> {
+) -> Option<(Plan, Written)> {
     let name = component.known_type(pipeline, &catalogue::All, diagnostics)?;
     let listed = catalogue::find(component.kind, name)?;
     let mut settings = pipeline.read(component, listed.example, listed.parse, diagnostics)?;
     let mut report = Report::default();
     if let Some(plan) = settings.as_written() {
-        used.hand_to(plan, &pipeline.id, &mut report, diagnostics);
+        used.hand_to(plan, &pipeline.id, job.instead, &mut report, diagnostics);
         plan.describe().check(&mut Check { report: &mut report, conditions: job.conditions });
     }
     // With one mistake told, others are told too, but not those that may come of it.
     let own = report.problems().iter().filter(|problem| !settings.explains(problem));
     pipeline.report(component, own, diagnostics);
-    let plan = settings.sound()?;
+    let mut plan = settings.sound()?;
+    let written = written(name, component.table.get_ref(), &mut plan, &pipeline.origin);
     if let Plan::Source(source) = &plan
         && job.once
         && !source.ends()
@@ -180,7 +208,7 @@ fn read(
             },
         ));
     }
-    Some(plan)
+    Some((plan, written))
 }
 
 /// The pipelines that have errors, or belong to one that has.

@@ -23,7 +23,7 @@ use super::substitute::Environment;
 pub const SEARCHED: [&str; 2] = ["logd.toml", "/etc/logd/logd.toml"];
 
 /// The keys of `logd.toml`, to recognise one that stands in a pipeline.
-pub(super) const KEYS: [&str; 5] = ["data_dir", "pipelines", "telemetry", "checkpoint", "limits"];
+pub(super) const KEYS: [&str; 6] = ["data_dir", "pipelines", "telemetry", "checkpoint", "limits", "healthchecks"];
 
 /// The daemon's settings. Relative paths start at the folder of `logd.toml`; without one, where the daemon was started.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -39,6 +39,8 @@ pub struct DaemonSettings {
     pub checkpoint: Checkpoint,
     /// What the daemon may take.
     pub limits: Limits,
+    /// Whether services have to answer.
+    pub healthchecks: Healthchecks,
 }
 
 /// What the daemon tells of itself.
@@ -69,6 +71,16 @@ pub struct Limits {
     pub dead_letters: ByteSize,
     /// How long a stop may take to deliver what is under way, before it leaves that for the next start.
     pub shutdown_timeout: Duration,
+    /// How long each step of a reload may take, before it is given up and what ran goes on.
+    pub reload_timeout: Duration,
+}
+
+/// Whether services have to answer.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Healthchecks {
+    /// Whether a sink that comes new with a reload has to answer before it takes the place of what runs.
+    pub require_healthy: bool,
 }
 
 impl Default for DaemonSettings {
@@ -79,6 +91,7 @@ impl Default for DaemonSettings {
             telemetry: Telemetry::default(),
             checkpoint: Checkpoint::default(),
             limits: Limits::default(),
+            healthchecks: Healthchecks::default(),
         }
     }
 }
@@ -113,6 +126,7 @@ impl Default for Limits {
             memory: ByteSize::mebibytes(64),
             dead_letters: ByteSize::mebibytes(1024),
             shutdown_timeout: Duration::from_secs(8),
+            reload_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -130,8 +144,10 @@ impl DaemonSettings {
 
     fn read(path: &Path, environment: Environment<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
         let before = diagnostics.errors();
-        let document =
-            Document::new(load::read(path, "say where logd.toml is: --config FILE", diagnostics).ok()?, diagnostics);
+        let document = Document::new(
+            load::read(path, "say where logd.toml is: --config FILE", &load::Texts::new(), diagnostics).ok()?,
+            diagnostics,
+        );
         let (table, origin) = document.table(environment, diagnostics);
         let mut settings: Self =
             read(&origin, Spanned::new(0..0, table.clone()), Known::default(), deserialize, diagnostics)?.sound()?;

@@ -5,7 +5,7 @@
 //!
 //! This reads files and blocks: an async caller runs it on a thread of its own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -17,13 +17,16 @@ use super::pipeline::{Pipeline, is_valid_id};
 use super::source_file::SourceFile;
 use super::substitute::Environment;
 
+/// Texts that are taken for those of files, by their absolute paths.
+pub(crate) type Texts = BTreeMap<PathBuf, String>;
+
 /// A larger file is not a configuration.
 const LARGEST: u64 = 16 << 20;
 
 /// Reads the pipeline files that `paths` name: files, and of folders the files `*.toml` in them, by name. Hidden files
 /// are left out: editors keep their own there. The order of `paths` and names is the order of the result, so that two runs
 /// over the same files say the same.
-pub fn documents(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Vec<Document> {
+pub fn documents(paths: &[PathBuf], instead: &Texts, diagnostics: &mut Diagnostics) -> Vec<Document> {
     let mut documents = Vec::new();
     let mut seen = HashSet::new();
     let mut ids: HashMap<String, Arc<SourceFile>> = HashMap::new();
@@ -35,7 +38,7 @@ pub fn documents(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Vec<Docume
         }
         let help = "say where the pipelines are: -c FILE_OR_DIR";
         // One that can't be read is a pipeline all the same: what runs of it runs on.
-        let file = read(&path, help, diagnostics).unwrap_or_else(|unreadable| unreadable);
+        let file = read(&path, help, instead, diagnostics).unwrap_or_else(|unreadable| unreadable);
         let id = file.stem();
         if !is_valid_id(&id) {
             let wrong = Diagnostic::of_file(&file, format!("`{id}` can't be the name of a pipeline"));
@@ -93,8 +96,13 @@ fn is_pipeline(path: &Path) -> bool {
 ///
 /// # Errors
 /// The file can't be read, which has been said, with `help`: the file without a text.
-pub(super) fn read(path: &Path, help: &str, diagnostics: &mut Diagnostics) -> Result<Arc<SourceFile>, Arc<SourceFile>> {
-    let bytes = match bytes(path) {
+pub(super) fn read(
+    path: &Path,
+    help: &str,
+    instead: &Texts,
+    diagnostics: &mut Diagnostics,
+) -> Result<Arc<SourceFile>, Arc<SourceFile>> {
+    let bytes = match bytes(path, instead) {
         Ok(bytes) => bytes,
         Err(error) => {
             let file = SourceFile::new(path, "");
@@ -117,8 +125,11 @@ pub(super) fn text(path: &Path, bytes: Vec<u8>, diagnostics: &mut Diagnostics) -
     file
 }
 
-/// The file's bytes, but never more than [`LARGEST`]: a path may lead to a device or a pipe that has no end.
-pub(super) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+/// The file's bytes, or those that stand in for them, but never more than [`LARGEST`]: a path may lead to a device or a pipe that has no end.
+pub(super) fn bytes(path: &Path, instead: &Texts) -> io::Result<Vec<u8>> {
+    if let Some(text) = instead.get(&std::path::absolute(path)?) {
+        return Ok(text.clone().into_bytes());
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
@@ -149,7 +160,7 @@ mod tests {
         fs::write(path("g").join("b.toml"), "").unwrap();
         let mut diagnostics = Diagnostics::default();
         let paths = [path("b.toml"), folder.path().to_owned(), path("f.toml"), path("g"), path("none.toml")];
-        let documents = documents(&paths, &mut diagnostics);
+        let documents = documents(&paths, &Texts::new(), &mut diagnostics);
         let pipelines = pipelines(&documents, &|_| None, &mut diagnostics);
         assert_eq!(pipelines.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["b", "a", "d e", "none"]);
         let folder = format!("{}/", folder.path().display());

@@ -32,3 +32,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod used;
+mod written;
+
+pub(crate) use load::Texts;
+pub(crate) use source_file::SourceFile;

@@ -64,7 +64,7 @@ fn is_secret(schema: &Value, definitions: &Map<String, Value>) -> bool {
 }
 
 /// Whether a key is, or was probably meant to be, the name of a secret.
-fn names_a_secret(key: &str) -> bool {
+pub(super) fn names_a_secret(key: &str) -> bool {
     suggest::closest(key, NAMES.iter().map(String::as_str)).is_some()
 }
 

@@ -60,6 +60,11 @@ impl SourceFile {
     }
 
     /// Where secrets stand: in configuration, and not in a program that it uses.
+    /// Whether something in it is secret.
+    pub fn has_secrets(&self) -> bool {
+        !self.secrets().is_empty()
+    }
+
     fn secrets(&self) -> &[Range<usize>] {
         let is_configuration = self.path.extension().is_some_and(|extension| extension == "toml");
         self.secrets.get_or_init(|| if is_configuration { secrets::places(&self.text) } else { Vec::new() })

@@ -13,7 +13,7 @@ use logd_sdk::Plan;
 use logd_sdk::report::Report;
 
 use super::diagnostic::Diagnostics;
-use super::load;
+use super::load::{self, Texts};
 use super::source_file::SourceFile;
 
 /// Where a file is, and whether no message may show a line of it.
@@ -35,13 +35,14 @@ impl UsedFiles {
         &mut self,
         plan: &mut Plan,
         pipeline: &str,
+        instead: &Texts,
         report: &mut Report,
         diagnostics: &mut Diagnostics,
     ) {
         for (key, setting) in plan.files() {
             let (path, is_hidden) = (setting.path().to_owned(), setting.is_hidden());
             self.users.entry(pipeline.to_owned()).or_default().insert((path.clone(), is_hidden));
-            let read = || match load::bytes(&path) {
+            let read = || match load::bytes(&path, instead) {
                 // A mistake in it would be shown with its line.
                 Ok(bytes) if is_hidden && std::str::from_utf8(&bytes).is_err() => Err("it is no text".to_owned()),
                 Ok(bytes) => Ok(load::text(&path, bytes, diagnostics)),
@@ -65,6 +66,12 @@ impl UsedFiles {
         used.filter_map(|used| self.files.get(used)?.as_ref().ok())
     }
 
+    /// Those of which a message may show a line.
+    pub(super) fn shown_of(&self, pipeline: &str) -> Vec<Arc<SourceFile>> {
+        let used = self.users.get(pipeline).into_iter().flatten().filter(|(_, is_hidden)| !is_hidden);
+        used.filter_map(|used| self.files.get(used)?.as_ref().ok().cloned()).collect()
+    }
+
     /// Takes the files that a pipeline uses into a fingerprint.
     pub(super) fn hash(&self, pipeline: &str, hasher: &mut impl Hasher) {
         self.of(pipeline).for_each(|file| (file.path(), file.text()).hash(hasher));
@@ -80,6 +87,7 @@ impl UsedFiles {
 mod tests {
     use std::fs;
 
+    use crate::config::Texts;
     use crate::config::compile::{Compiled, Job, compile};
 
     #[test]
@@ -98,6 +106,7 @@ mod tests {
                 conditions: logd_parse::conditions().as_ref(),
                 once: false,
                 taken: &[],
+                instead: &Texts::new(),
             })
         };
         let said = |compiled: &Compiled| -> Vec<String> {

@@ -1,10 +1,14 @@
 //! The daemon: takes the data folder, runs all units, follows their files, and stops in order.
 
 mod data_dir;
+mod files;
+mod generations;
 mod neighbour;
 mod obey;
 mod orphans;
+mod overview;
 mod parts;
+mod preview;
 mod reload;
 mod run;
 mod status_line;
@@ -12,8 +16,11 @@ mod unit;
 mod watch;
 
 pub(crate) use data_dir::{DataDir, InUse};
+pub(crate) use generations::Generations;
 pub(crate) use neighbour::listens;
 pub(crate) use obey::{drop_letters, replay};
 pub(crate) use orphans::{drop_orphan, list};
+pub(crate) use overview::{Broken, Overview};
+pub(crate) use preview::Preview;
 pub(crate) use run::{CHECKPOINTS, Ended, Options, run, threads};
 pub(crate) use watch::Watch;

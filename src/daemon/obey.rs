@@ -5,16 +5,38 @@ use std::path::Path;
 
 use anyhow::{bail, ensure};
 use logd_sdk::ComponentId;
+use logd_sdk::settings::Fault;
 
+use super::files::Files;
 use super::orphans::list;
+use super::overview::Overview;
 use super::reload::Fleet;
-use crate::admin::control::{Answer, Command};
+use super::run::take_over;
+use crate::admin::Passing;
+use crate::admin::control::{Answer, Command, Reply};
 use crate::dead_letters::{self, DeadLetters, Letter};
 
 /// Does it, and says what came of it.
-pub(super) async fn obey(command: Command, fleet: &mut Fleet) -> Answer {
+pub(super) async fn obey(command: Command, fleet: &mut Fleet, files: &mut Files) -> Reply {
     let (dead, data_dir) = (fleet.environment().dead_letters.clone(), fleet.environment().data_dir.clone());
     let result = match command {
+        Command::Reload => match files.compile().await {
+            Ok(compiled) => return take_over(fleet, &compiled, files).await.answer().into(),
+            Err(error) => Err(error),
+        },
+        Command::Rollback(steps) => match files.compile_back(steps).await {
+            Ok(compiled) => return take_over(fleet, &compiled, files).await.answer().into(),
+            Err(error) => Err(error),
+        },
+        Command::Tap { name, filter, rate } => match tap(fleet, &name, filter.as_deref(), rate) {
+            Ok(passing) => return Reply { answer: Answer::Done(String::new()), passing: Some(passing) },
+            Err(error) => Err(error),
+        },
+        Command::Plan => match files.compile().await {
+            Ok(compiled) => serde_json::to_string(&fleet.preview(&compiled)).map_err(Into::into),
+            Err(error) => Err(error),
+        },
+        Command::Status => serde_json::to_string(&Overview::of(fleet, files.generations.number())).map_err(Into::into),
         Command::ListBuffers => fleet.holdings().await.map(|found| list(&found)),
         Command::DropBuffer(name) => fleet.drop_orphan(&name).await,
         Command::DropLetters(numbers) => drop_letters(&dead, &numbers).await,
@@ -26,7 +48,19 @@ pub(super) async fn obey(command: Command, fleet: &mut Fleet) -> Answer {
             Err(error) => Err(error),
         },
     };
-    result.map_or_else(|error| Answer::Failed(format!("{error:#}")), Answer::Done)
+    result.map_or_else(|error| Answer::Failed(format!("{error:#}")), Answer::Done).into()
+}
+
+/// Looks at the events that pass a component or one of its outputs.
+fn tap(fleet: &Fleet, name: &str, filter: Option<&str>, rate: u32) -> anyhow::Result<Passing> {
+    let outputs = fleet.outputs(name);
+    ensure!(!outputs.is_empty(), "there is no component or output `{name}`; `logd status` shows what there is");
+    let environment = fleet.environment();
+    let compile = |source: &str| {
+        let faults = |faults: Vec<Fault>| anyhow::anyhow!("--filter: {}", faults[0].message);
+        environment.conditions.compile(source).map_err(faults)
+    };
+    Ok(Passing::new(environment.taps.watch(&outputs), filter.map(compile).transpose()?, rate))
 }
 
 /// Forgets these letters.

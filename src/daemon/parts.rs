@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::overview::Broken;
 use super::reload::Fleet;
 use crate::admin::{Reason, Watched};
 use crate::telemetry::Account;
@@ -9,17 +10,24 @@ use crate::topology::Status;
 
 /// The parts that run now. Its clones show the same.
 #[derive(Clone, Default)]
-pub(super) struct Parts(Arc<Mutex<Vec<Status>>>);
+pub(super) struct Parts(Arc<Mutex<Now>>);
+
+#[derive(Clone, Default)]
+struct Now {
+    parts: Vec<Status>,
+    broken: Vec<Broken>,
+}
 
 impl Parts {
     /// Shows what runs from now on.
     pub(super) fn show(&self, fleet: &Fleet) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fleet.statuses();
+        let now = Now { parts: fleet.statuses(), broken: fleet.broken() };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
     /// The accounts of all components.
     pub(super) fn accounts(&self) -> Vec<Arc<Account>> {
-        self.now().iter().flat_map(Status::accounts).collect()
+        self.now().parts.iter().flat_map(Status::accounts).collect()
     }
 
     /// Says at the end which events did not come through; and if some have vanished without a word, which never happens
@@ -38,7 +46,7 @@ impl Parts {
         }
     }
 
-    fn now(&self) -> Vec<Status> {
+    fn now(&self) -> Now {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -52,7 +60,7 @@ impl Watched for Parts {
 
     fn unready(&self) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        for status in self.now() {
+        for status in self.now().parts {
             let pipeline = status.pipelines().to_owned();
             reasons.extend(status.failure().map(|reason| Reason { pipeline, component: None, reason }));
             reasons.extend(status.accounts().iter().filter_map(|account| {
@@ -62,5 +70,9 @@ impl Watched for Parts {
             }));
         }
         reasons
+    }
+
+    fn broken(&self) -> Vec<Broken> {
+        self.now().broken
     }
 }

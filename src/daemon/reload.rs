@@ -6,17 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use logd_sdk::ComponentId;
+use logd_sdk::component::Kind;
 use logd_sdk::report::Severity;
 use metrics::{Gauge, gauge};
 use tokio::time::Instant;
 
+use self::verdict::Verdict;
+
+use super::overview::{Broken, LastReload};
+use super::preview::{Preview, Running};
 use super::unit::{Plan, Stopped, Unit};
 use crate::buffer::Holding;
 use crate::config::compile::Compiled;
-use crate::topology::{Environment, Status};
-
-/// How long a unit may take to stop before it is cut off.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::topology::{Diff, Environment, Fresh, Graph, Input, Salvage, Status, list};
 
 /// What a removed component has left is kept for so long: files are moved away and back.
 const KEEP_STATE: Duration = Duration::from_secs(600);
@@ -34,6 +36,11 @@ pub(crate) struct Fleet {
     orphans: Vec<Holding>,
     /// Whether a good version of a file is not in use, for it could not be started.
     is_behind: bool,
+    /// Until when removed components may hand on what they have received.
+    retired_until: Option<Instant>,
+    last_reload: Option<LastReload>,
+    /// By pipeline.
+    broken: BTreeMap<String, Broken>,
 }
 
 impl Fleet {
@@ -52,6 +59,9 @@ impl Fleet {
             removed: BTreeMap::new(),
             orphans: Vec::new(),
             is_behind: false,
+            retired_until: None,
+            last_reload: None,
+            broken: BTreeMap::new(),
         };
         let mut failed = Vec::new();
         for plan in Plan::divide(&compiled.graph, &compiled.files) {
@@ -97,30 +107,96 @@ impl Fleet {
         self.is_behind
     }
 
-    /// Brings what runs in line with what was compiled.
-    pub(crate) async fn reload(&mut self, compiled: &Compiled) {
+    /// Whether removed components may still hand on what they have received.
+    pub(crate) fn has_retired(&self) -> bool {
+        self.retired_until.is_some()
+    }
+
+    /// Looks how far removed components are.
+    pub(crate) async fn tend_retired(&mut self) {
+        self.look_for_orphans().await;
+        self.retired_until = self.retired_until.filter(|until| *until > Instant::now());
+    }
+
+    /// The last reload.
+    pub(crate) fn last_reload(&self) -> Option<&LastReload> {
+        self.last_reload.as_ref()
+    }
+
+    /// The files that are not in use as they are.
+    pub(crate) fn broken(&self) -> Vec<Broken> {
+        self.broken.values().cloned().collect()
+    }
+
+    /// The units that what was compiled puts in the place of others.
+    fn wanted(&self, compiled: &Compiled) -> Vec<Plan> {
         let refused: BTreeSet<&str> =
             compiled.files.iter().filter(|file| !file.accepted).map(|file| file.id.as_str()).collect();
-        let known: BTreeSet<&str> = compiled.files.iter().map(|file| file.id.as_str()).collect();
-        // What has no file any more stops; what has a broken one stays.
-        let gone = |unit: &Unit| unit.plan.pipelines.keys().all(|name| !known.contains(name.as_str()));
-        for unit in self.take(gone) {
-            tracing::info!(pipelines = names(&unit.plan), "The files are gone; the pipelines stop.");
-            self.stop(unit, &BTreeSet::new()).await;
-        }
-        self.is_behind = false;
-        for plan in Plan::divide(&compiled.graph, &compiled.files) {
+        let mut plans = Plan::divide(&compiled.graph, &compiled.files);
+        plans.retain(|plan| {
             let same = self.units.iter().any(|unit| unit.plan.pipelines == plan.pipelines);
             // A unit that shares a file with a broken one is not touched: that would take the broken file's part away.
             let blocked = |unit: &Unit| unit.plan.pipelines.keys().any(|name| refused.contains(name.as_str()));
-            if !same && !self.units.iter().any(|unit| unit.plan.shares_file(&plan.pipelines) && blocked(unit)) {
-                self.is_behind |= !self.replace(plan).await;
+            !same && !self.units.iter().any(|unit| unit.plan.shares_file(&plan.pipelines) && blocked(unit))
+        });
+        plans
+    }
+
+    /// What an edit would change.
+    pub(crate) fn preview(&self, compiled: &Compiled) -> Preview {
+        let mut preview = Preview::default();
+        preview.mistakes.extend(compiled.mistakes());
+        let (plans, environment) = (self.wanted(compiled), &self.environment);
+        let conditions = environment.conditions.as_ref();
+        let mut add = |old: &Graph, new: &Graph, stops: bool| {
+            preview.add(Diff::between(old, new, conditions), old, new, Some(Running { environment, stops }));
+        };
+        let mut kept = 0;
+        for unit in &self.units {
+            if is_gone(unit, compiled) {
+                add(unit.plan.graph(), &Graph::default(), false);
+            } else if !plans.iter().any(|plan| plan.shares_file(&unit.plan.pipelines)) {
+                kept += unit.plan.graph().nodes.len();
             }
         }
+        for plan in plans {
+            let (mut old, mut units) = (Graph::default(), Vec::new());
+            for unit in self.units.iter().filter(|unit| plan.shares_file(&unit.plan.pipelines)) {
+                old.join(unit.plan.graph().clone());
+                units.push(unit);
+            }
+            let stops = !plan.continues(&units, environment).unwrap_or(false);
+            add(&old, plan.graph(), stops);
+        }
+        preview.kept += kept;
+        preview
+    }
+
+    /// Brings what runs in line with what was compiled, and says what came of it.
+    pub(crate) async fn reload(&mut self, compiled: &Compiled) -> Verdict {
+        let _held = self.environment.listeners.hold();
+        let mut verdict = Verdict::default();
+        // What has no file any more stops; what has a broken one stays.
+        for unit in self.take(|unit| is_gone(unit, compiled)) {
+            let names = names(&unit.plan);
+            tracing::info!(pipelines = names, "The files are gone; the pipelines stop.");
+            verdict.changed.push(format!("{names}: removed"));
+            self.stop(unit, &BTreeSet::new()).await;
+        }
+        for plan in self.wanted(compiled) {
+            match self.replace(plan, false).await {
+                Ok(done) => verdict.changed.push(done),
+                Err(error) => verdict.failed.push(error),
+            }
+        }
+        self.is_behind = !verdict.failed.is_empty();
         self.forget();
-        self.report(compiled);
+        verdict.mistakes = self.report(compiled);
         self.look_for_orphans().await;
-        self.successful.set(f64::from(u8::from(compiled.errors() == 0 && !self.is_behind)));
+        self.successful.set(f64::from(u8::from(verdict.is_good())));
+        let at = self.environment.clock.now().to_string();
+        self.last_reload = Some(LastReload { at, ok: verdict.is_good(), said: verdict.text() });
+        verdict
     }
 
     /// Starts the units anew that have these components, so that they find what is to be tried again.
@@ -128,8 +204,32 @@ impl Fleet {
         let concerned = |unit: &&Unit| components.iter().any(|component| unit.plan.has(component));
         let plans: Vec<Plan> = self.units.iter().filter(concerned).map(|unit| unit.plan.clone()).collect();
         for plan in plans {
-            self.is_behind |= !self.replace(plan).await;
+            self.is_behind |= self.replace(plan, true).await.is_err();
         }
+    }
+
+    /// The names of the components that run, those that the daemon adds among them.
+    pub(crate) fn components(&self) -> BTreeSet<ComponentId> {
+        self.units.iter().flat_map(|unit| unit.plan.components(&self.environment)).collect()
+    }
+
+    /// The outputs that a name means: that of a component or a port, with or without its pipeline's name; of a sink, all
+    /// that it reads from.
+    pub(crate) fn outputs(&self, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for unit in &self.units {
+            let graph = unit.plan.graph();
+            for (place, node) in graph.nodes.iter().enumerate() {
+                let means = |full: &str| full == name || full.split_once('/').is_some_and(|(_, short)| short == name);
+                if node.kind() == Kind::Sink && means(&node.id.to_string()) {
+                    found.extend(node.inputs.iter().map(|input| graph.output(input)));
+                    continue;
+                }
+                let outputs = (0..node.ports().len()).map(|port| graph.output(&Input { node: place, port }));
+                found.extend(outputs.filter(|output| means(output)));
+            }
+        }
+        found
     }
 
     /// Whether a component runs here.
@@ -137,20 +237,42 @@ impl Fleet {
         self.units.iter().any(|unit| unit.plan.has(component))
     }
 
-    /// Stops what shares a file with the plan, and starts the plan; if that can't be done, what ran before runs again.
-    async fn replace(&mut self, plan: Plan) -> bool {
-        let kept = plan.components(&self.environment);
-        let mut old = Vec::new();
-        for unit in self.take(|unit| plan.shares_file(&unit.plan.pipelines)) {
-            old.push(unit.plan.clone());
-            self.stop(unit, &kept).await;
+    /// Puts the plan in the place of what shares a file with it. Where that can be done, what did not change goes on as
+    /// it is; else all of it stops first. If the plan can't be started, what ran before goes on. Returns what came of it in
+    /// one line.
+    async fn replace(&mut self, plan: Plan, anew: bool) -> Result<String, String> {
+        let start = Instant::now();
+        let units = self.take(|unit| plan.shares_file(&unit.plan.pipelines));
+        let (names, diff) = (names(&plan), plan.diff(&units, &self.environment));
+        let old: Vec<Plan> = units.iter().map(|unit| unit.plan.clone()).collect();
+        // What can't be read can't be gone on with.
+        let continues = !anew && plan.continues(&refer(&units), &self.environment).unwrap_or(false);
+        let mut fresh = Fresh::default();
+        if continues {
+            fresh = match plan.prepare(&units, &self.environment).await {
+                Ok(fresh) => fresh,
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    tracing::error!(pipelines = names, error, "The new version can't be started; what runs goes on.");
+                    self.units.extend(units);
+                    return Err(format!("{names}: {error}; what ran before goes on"));
+                }
+            };
         }
-        let names = names(&plan);
-        let error = match plan.start(&self.environment).await {
+        let salvage = self.leave(units, &plan, continues).await;
+        let error = match plan.resume(fresh, salvage, &self.environment).await {
             Ok(unit) => {
-                tracing::info!(pipelines = names, "Pipelines reloaded.");
+                tracing::info!(
+                    pipelines = names,
+                    kept = diff.kept.len(),
+                    replaced = list(&diff.replaced),
+                    added = list(&diff.added),
+                    removed = list(&diff.removed),
+                    took = ?start.elapsed(),
+                    "Pipelines reloaded."
+                );
                 self.units.push(unit);
-                return true;
+                return Ok(format!("{names}: {diff}, within {:.0?}", start.elapsed()));
             }
             Err(error) => format!("{error:#}"),
         };
@@ -165,11 +287,38 @@ impl Fleet {
                 }
             }
         }
-        false
+        Err(format!("{names}: {error}; what ran before goes on"))
     }
 
-    /// One line for each mistake, and for each file whether it is in use.
-    fn report(&mut self, compiled: &Compiled) {
+    /// Lets units stand still, or stop, and returns what is left of them for the plan.
+    async fn leave(&mut self, units: Vec<Unit>, plan: &Plan, continues: bool) -> Salvage {
+        let kept = plan.components(&self.environment);
+        let mut salvage = Salvage::default();
+        if !continues {
+            for unit in units {
+                self.stop(unit, &kept).await;
+            }
+            return salvage;
+        }
+        for unit in units {
+            self.note_removed(&unit.plan, &kept);
+            unit.pause(self.environment.reload_timeout, &mut salvage).await;
+        }
+        salvage
+    }
+
+    /// What a removed component has left is kept for a while.
+    fn note_removed(&mut self, plan: &Plan, kept: &BTreeSet<ComponentId>) {
+        let removed = plan.components(&self.environment);
+        let removed: Vec<&ComponentId> = removed.difference(kept).collect();
+        if !removed.is_empty() {
+            self.retired_until = Some(Instant::now() + self.environment.reload_timeout * 2);
+        }
+        self.removed.extend(removed.into_iter().map(|id| (id.clone(), Instant::now())));
+    }
+
+    /// One line for each mistake, and for each file whether it is in use. Returns the lines of errors.
+    fn report(&mut self, compiled: &Compiled) -> Vec<String> {
         self.files.retain(|id, _| compiled.files.iter().any(|file| file.id == *id));
         let units = &self.units;
         let in_use = |id: &str, fingerprint: Option<u64>| {
@@ -181,23 +330,38 @@ impl Fleet {
             let ok = self.files.entry(file.id.clone()).or_insert_with(gauge);
             ok.set(f64::from(u8::from(file.accepted && in_use(&file.id, Some(file.fingerprint)))));
         }
+        let mut mistakes = Vec::new();
         for found in &compiled.diagnostics {
             match found.severity {
                 Severity::Error if in_use(&found.file.stem(), None) => {
-                    tracing::error!("{found}; the last good version runs on.");
+                    mistakes.push(format!("{found}; the last good version runs on"));
                 }
-                Severity::Error => tracing::error!("{found}."),
+                Severity::Error => mistakes.push(found.to_string()),
                 Severity::Warning => tracing::warn!("{found}."),
             }
         }
+        mistakes.iter().for_each(|mistake| tracing::error!("{mistake}."));
+        self.note_broken(compiled);
+        mistakes
+    }
+
+    /// Takes note of which files are broken, and since when.
+    fn note_broken(&mut self, compiled: &Compiled) {
+        let broken = compiled.files.iter().filter(|file| !file.accepted).map(|file| {
+            let since = self.broken.get(&file.id).map(|known| known.since.clone());
+            let since = since.unwrap_or_else(|| self.environment.clock.now().to_string());
+            let errors = compiled.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+            let mistakes = errors.filter(|found| found.file.stem() == file.id).map(ToString::to_string).collect();
+            (file.id.clone(), Broken { pipeline: file.id.clone(), since, mistakes })
+        });
+        self.broken = broken.collect();
     }
 
     /// Stops a unit. What its components have left is kept for those that go on, and for a while for the others.
     async fn stop(&mut self, unit: Unit, kept: &BTreeSet<ComponentId>) {
         let names = names(&unit.plan);
-        let removed = unit.plan.components(&self.environment);
-        self.removed.extend(removed.difference(kept).map(|id| (id.clone(), Instant::now())));
-        let Stopped { drained, lost } = unit.stop(STOP_TIMEOUT).await;
+        self.note_removed(&unit.plan, kept);
+        let Stopped { drained, lost } = unit.stop(self.environment.reload_timeout).await;
         if !drained {
             tracing::warn!(
                 pipelines = names,
@@ -233,6 +397,15 @@ impl Fleet {
     }
 }
 
+/// Whether a unit has no file any more.
+fn is_gone(unit: &Unit, compiled: &Compiled) -> bool {
+    unit.plan.pipelines.keys().all(|name| !compiled.files.iter().any(|file| file.id == *name))
+}
+
+fn refer(units: &[Unit]) -> Vec<&Unit> {
+    units.iter().collect()
+}
+
 fn names(plan: &Plan) -> String {
     plan.pipelines.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
@@ -240,3 +413,4 @@ fn names(plan: &Plan) -> String {
 mod orphans;
 #[cfg(test)]
 mod tests;
+pub(crate) mod verdict;

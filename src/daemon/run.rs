@@ -9,25 +9,29 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use logd_sdk::Clock;
+use logd_sdk::http::Listeners;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::data_dir::DataDir;
+use super::files::Files;
+use super::generations::Generations;
 use super::obey::obey;
 use super::parts::Parts;
 use super::reload::Fleet;
+use super::reload::verdict::Verdict;
 use super::status_line::StatusLine;
 use super::unit::Unit;
 use super::watch::Watch;
 use crate::admin::{self, control};
 use crate::buffer::Buffers;
 use crate::checkpoint::{Epoch, Store};
-use crate::config::compile::{Compiled, Job, compile};
+use crate::config::compile::Compiled;
 use crate::config::daemon::DaemonSettings;
 use crate::dead_letters::DeadLetters;
 use crate::telemetry::{Metrics, Throttle, upkeep};
-use crate::topology::{AllSuspects, Environment, Graph, Workers};
+use crate::topology::{AllSuspects, Environment, Graph, Taps, Workers};
 
 /// What is to be run, and how.
 pub(crate) struct Options {
@@ -106,7 +110,10 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
         }
     } else {
         watch.also(&compiled.used_files);
-        follow(&mut fleet, &settings, &paths, watch, &parts, &mut signals).await?;
+        let (taken, conditions) = (settings.telemetry.taken(), Arc::clone(&environment.conditions));
+        let mut files = Files { paths, taken, conditions, watch, generations: Generations::open(data_dir.path())? };
+        files.keep(&compiled, environment.clock.now().to_string());
+        follow(&mut fleet, files, &parts, &mut signals).await?;
     }
     tracing::info!(within = %settings.limits.shutdown_timeout, "Stopping: sources first, then what is under way.");
     let units = std::mem::take(fleet.units());
@@ -161,11 +168,15 @@ fn environment(
         store: Store::open(&data_dir.path().join(CHECKPOINTS))?,
         suspects: AllSuspects::default(),
         dead_letters: DeadLetters::new(data_dir.path(), settings.limits.dead_letters.bytes()),
+        taps: Taps::default(),
         buffers: Buffers::default(),
+        listeners: Listeners::default(),
         once,
         workers,
         edge_capacity: edge_capacity(settings, graph),
         checkpoint_interval: settings.checkpoint.interval.into(),
+        require_healthy: settings.healthchecks.require_healthy,
+        reload_timeout: settings.limits.reload_timeout.into(),
     })
 }
 
@@ -187,15 +198,11 @@ fn edge_capacity(settings: &DaemonSettings, graph: &Graph) -> u32 {
 /// What could not be started is tried again after so long.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
 
-/// Follows edits and signals until it is time to stop.
-async fn follow(
-    fleet: &mut Fleet,
-    settings: &DaemonSettings,
-    paths: &[PathBuf],
-    mut watch: Watch,
-    parts: &Parts,
-    signals: &mut Signals,
-) -> anyhow::Result<()> {
+/// How often it is looked how far removed components are.
+const TEND: Duration = Duration::from_secs(1);
+
+/// Follows edits, signals and commands until it is time to stop.
+async fn follow(fleet: &mut Fleet, mut files: Files, parts: &Parts, signals: &mut Signals) -> anyhow::Result<()> {
     let mut asked = control::listen(&fleet.environment().data_dir).unwrap_or_else(|error| {
         tracing::warn!(error = format!("{error:#}"), "Commands can't reach this daemon.");
         tokio::sync::mpsc::channel(1).1
@@ -205,28 +212,33 @@ async fn follow(
             wanted = signals.next() => if wanted == Wanted::Stop {
                 return Ok(());
             },
-            () = watch.changed() => {}
+            () = files.watch.changed() => {}
             Some((command, reply)) = asked.recv() => {
-                let answer = obey(command, fleet).await;
+                let answer = obey(command, fleet, &mut files).await;
                 parts.show(fleet);
                 // Whoever asked may have gone.
                 let _ = reply.send(answer);
                 continue;
             }
             () = tokio::time::sleep(TRY_AGAIN), if fleet.is_behind() => {}
+            () = tokio::time::sleep(TEND), if fleet.has_retired() => {
+                fleet.tend_retired().await;
+                continue;
+            }
         }
-        let (paths, taken) = (paths.to_vec(), settings.telemetry.taken());
-        let conditions = Arc::clone(&fleet.environment().conditions);
-        let compiled = tokio::task::spawn_blocking(move || {
-            let environment = |name: &str| std::env::var(name).ok();
-            let conditions = conditions.as_ref();
-            compile(Job { paths: &paths, environment: &environment, conditions, taken: &taken, once: false })
-        });
-        let compiled = compiled.await.context("the pipelines can't be read")?;
-        watch.also(&compiled.used_files);
-        fleet.reload(&compiled).await;
+        let compiled = files.compile().await?;
+        take_over(fleet, &compiled, &mut files).await;
         parts.show(fleet);
     }
+}
+
+/// Brings what runs in line with what was compiled, and keeps that if all of it could be started.
+pub(super) async fn take_over(fleet: &mut Fleet, compiled: &Compiled, files: &mut Files) -> Verdict {
+    let verdict = fleet.reload(compiled).await;
+    if verdict.failed.is_empty() {
+        files.keep(compiled, fleet.environment().clock.now().to_string());
+    }
+    verdict
 }
 
 /// What a signal asks for.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use futures::future::join_all;
-use logd_sdk::ComponentId;
+use logd_sdk::{ComponentId, Plan as ComponentPlan};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -15,7 +15,9 @@ use crate::buffer::{self, Place};
 use crate::checkpoint::Outcome;
 use crate::config::compile::PipelineFile;
 use crate::dead_letters;
-use crate::topology::{Built, Environment, Graph, Status, build, run_part};
+use crate::topology::{
+    Built, Diff, Ended, Environment, Fresh, Graph, Orders, Pause, Salvage, Status, rebuild, run_part,
+};
 
 /// A unit that could run.
 #[derive(Clone, Debug)]
@@ -53,6 +55,11 @@ impl Plan {
         pipelines.keys().any(|name| self.pipelines.contains_key(name))
     }
 
+    /// Its components, as the files have them.
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
     /// The names of its components, those that the daemon adds among them.
     pub(crate) fn components(&self, environment: &Environment) -> BTreeSet<ComponentId> {
         self.expanded(environment).nodes.into_iter().map(|node| node.id).collect()
@@ -84,12 +91,61 @@ impl Plan {
     /// # Errors
     /// A component can't be built; nothing of the unit runs then.
     pub(crate) async fn start(self, environment: &Environment) -> anyhow::Result<Unit> {
+        self.resume(Fresh::default(), Salvage::default(), environment).await
+    }
+
+    /// Builds what it needs beyond these units, which run on.
+    ///
+    /// # Errors
+    /// A component can't be built, or does not answer and has to.
+    pub(crate) async fn prepare(&self, units: &[Unit], environment: &Environment) -> anyhow::Result<Fresh> {
+        let accounts: Vec<_> = units.iter().flat_map(Unit::statuses).flat_map(Status::accounts).collect();
+        let old = graph_of(&units.iter().collect::<Vec<_>>());
+        Fresh::prepare(&self.expanded(environment), &old, &accounts, environment).await
+    }
+
+    /// Puts it together of what was built and what is left of others, and starts it if nothing went wrong.
+    ///
+    /// # Errors
+    /// A component can't be built, or can't go on; nothing of the unit runs then, and what was left is gone.
+    pub(crate) async fn resume(
+        self,
+        mut fresh: Fresh,
+        mut salvage: Salvage,
+        environment: &Environment,
+    ) -> anyhow::Result<Unit> {
         let mut built = Vec::new();
-        for part in self.expanded(environment).parts() {
-            let ready = build(&part, environment).await?;
+        for part in salvage.with_retired(&self.expanded(environment)).parts() {
+            let ready = rebuild(&part, &mut fresh, &mut salvage, environment).await?;
             built.push((part, Some(ready)));
         }
         Ok(self.run(built, environment))
+    }
+
+    /// What becomes of each component when it takes the place of these units.
+    pub(crate) fn diff(&self, units: &[Unit], environment: &Environment) -> Diff {
+        let old = graph_of(&units.iter().collect::<Vec<_>>());
+        Diff::between(&old, &self.expanded(environment), environment.conditions.as_ref())
+    }
+
+    /// Whether it can go on with what is left of these units when they stand still. It can't where a sink is replaced that
+    /// keeps more than what it could not deliver: that has to come to its end first.
+    ///
+    /// # Errors
+    /// What was kept can't be read.
+    pub(crate) fn continues(&self, units: &[&Unit], environment: &Environment) -> anyhow::Result<bool> {
+        let (new, old) = (self.expanded(environment), graph_of(units));
+        let diff = Diff::between(&old, &new, environment.conditions.as_ref());
+        for node in &old.nodes {
+            let Some(after) = new.place(&node.id).map(|place| &new.nodes[place]) else { continue };
+            let is_sink = matches!(&node.plan, ComponentPlan::Sink(_));
+            if (diff.replaced.contains(&node.id) || node.retired)
+                && (after.kind() != node.kind() || is_sink && environment.store.load(&node.id)?.position.is_some())
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Starts it, though it can't be built right now: its parts try that again and again, and say so in `/ready`.
@@ -100,16 +156,25 @@ impl Plan {
 
     fn run(self, built: Vec<(Graph, Option<Built>)>, environment: &Environment) -> Unit {
         let (stop, stopped) = watch::channel(false);
+        let (pause, paused) = Pause::new();
         let parts = built
             .into_iter()
             .map(|(graph, ready)| {
                 let (status, graph) = (Status::new(&graph.pipelines().join(", ")), Arc::new(graph));
-                let run = run_part(graph, environment.clone(), ready, stopped.clone(), status.clone());
-                (status, tokio::spawn(run))
+                let orders = Orders { stop: stopped.clone(), pause: paused.clone() };
+                let run = run_part(Arc::clone(&graph), environment.clone(), ready, orders, status.clone());
+                Part { graph, status, task: tokio::spawn(run) }
             })
             .collect();
-        Unit { plan: self, stop, parts }
+        Unit { plan: self, stop, pause, parts }
     }
+}
+
+/// The components of units, retired ones among them.
+fn graph_of(units: &[&Unit]) -> Graph {
+    let mut graph = Graph::default();
+    units.iter().flat_map(|unit| &unit.parts).for_each(|part| graph.join(Graph::clone(&part.graph)));
+    graph
 }
 
 /// How a unit has stopped.
@@ -126,13 +191,21 @@ pub(crate) struct Unit {
     /// What it is made of.
     pub(crate) plan: Plan,
     stop: watch::Sender<bool>,
-    parts: Vec<(Status, JoinHandle<Outcome>)>,
+    pause: watch::Sender<bool>,
+    parts: Vec<Part>,
+}
+
+/// A part that runs.
+struct Part {
+    graph: Arc<Graph>,
+    status: Status,
+    task: JoinHandle<Ended>,
 }
 
 impl Unit {
     /// What is known of its parts.
     pub(crate) fn statuses(&self) -> impl Iterator<Item = &Status> {
-        self.parts.iter().map(|(status, _)| status)
+        self.parts.iter().map(|part| &part.status)
     }
 
     /// Waits until all its inputs have ended.
@@ -140,12 +213,31 @@ impl Unit {
     /// # Errors
     /// A component has failed, and is not tried again.
     pub(crate) async fn finished(&mut self) -> anyhow::Result<()> {
-        for (status, part) in &mut self.parts {
-            if part.await? == Outcome::Failed {
-                bail!(status.failure().unwrap_or_default());
+        for part in &mut self.parts {
+            if let Ended::Done(Outcome::Failed) = (&mut part.task).await? {
+                bail!(part.status.failure().unwrap_or_default());
             }
         }
         Ok(())
+    }
+
+    /// Lets its components stand still, and leaves them to others. A part that has failed, or can't stand still in time,
+    /// leaves nothing: its components go on from their last epoch, and no other part is concerned.
+    pub(crate) async fn pause(self, deadline: Duration, salvage: &mut Salvage) {
+        let _ = self.pause.send(true);
+        let by = Instant::now() + deadline;
+        for Part { graph, status, mut task } in self.parts {
+            match timeout_at(by, &mut task).await {
+                Ok(Ok(Ended::Paused(paused))) => salvage.add(&graph, paused),
+                Ok(_) => {}
+                Err(_) => {
+                    let pipelines = status.pipelines();
+                    tracing::warn!(pipelines, "Components did not stand still; they go on from their last checkpoint.");
+                    task.abort();
+                    let _ = task.await;
+                }
+            }
+        }
     }
 
     /// Stops its sources, lets what is under way be delivered, and keeps the rest in a last checkpoint. What is not done
@@ -161,9 +253,9 @@ impl Unit {
 }
 
 /// Waits until a part that was told to stop has stopped, or cuts it off.
-async fn stop((status, mut task): (Status, JoinHandle<Outcome>), by: Instant) -> Stopped {
+async fn stop(Part { status, mut task, .. }: Part, by: Instant) -> Stopped {
     let drained = match timeout_at(by, &mut task).await {
-        Ok(outcome) => matches!(outcome, Ok(Outcome::Closed | Outcome::Finished)),
+        Ok(outcome) => matches!(outcome, Ok(Ended::Done(Outcome::Closed | Outcome::Finished))),
         Err(_) => {
             task.abort();
             // An aborted task is gone only when it has been waited for: its sockets and files with it.

@@ -11,18 +11,22 @@ use logd_sdk::erased::AnySink;
 use logd_sdk::outputs::Discard;
 use logd_sdk::sink::{Attempt, Delivery};
 use logd_sdk::{Batch, Port};
+use tokio::sync::RwLock;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::concurrency::Limit;
 use super::journal::Journal;
 use super::rate::RateLimit;
-use crate::topology::{Links, message};
+use crate::telemetry::Account;
+use crate::topology::{Outlets, message};
 
 /// What all deliveries of a driver share.
 pub(crate) struct Shared {
     pub(crate) sink: Arc<dyn AnySink>,
-    pub(crate) links: Links,
+    pub(crate) account: Arc<Account>,
+    /// Where rejected events go. Whoever sends there holds this, so that nothing is sent by what is being replaced.
+    pub(crate) outlets: RwLock<Arc<Outlets>>,
     pub(crate) delivery: Delivery,
     pub(crate) limit: Mutex<Limit>,
     pub(crate) rate: Option<RateLimit>,
@@ -40,14 +44,14 @@ impl Shared {
     pub(crate) fn new_events(&self, batch: Arc<Batch>) -> Arc<Batch> {
         let Some(rows) = self.journal.as_ref().and_then(|journal| journal.new_rows(&batch)) else { return batch };
         let known = (batch.len() - rows.len()) as u64;
-        self.links.account.discarded(Discard::Intended, "delivered_before", known);
-        self.links.account.handled(known, Duration::ZERO);
+        self.account.discarded(Discard::Intended, "delivered_before", known);
+        self.account.handled(known, Duration::ZERO);
         Arc::new(batch.select(&rows))
     }
 
     /// Asks the sink's service whether it answers, until it does.
     pub(crate) async fn probe(&self) {
-        let component = self.links.account.component();
+        let component = self.account.component();
         let failed = |error: &str, attempts: u32| {
             if attempts.is_power_of_two() {
                 tracing::warn!(%component, error, attempts, "A sink can't deliver yet; asking again.");
@@ -62,7 +66,7 @@ impl Shared {
     where
         F: Future<Output = anyhow::Result<()>>,
     {
-        let (timeout, health) = (self.delivery.attempt_timeout, self.links.account.health());
+        let (timeout, health) = (self.delivery.attempt_timeout, self.account.health());
         let mut backoff = Backoff::new(self.delivery.first_backoff, self.delivery.longest_backoff);
         loop {
             let error = match tokio::time::timeout(timeout, attempt()).await {
@@ -138,7 +142,7 @@ impl Shared {
         backoff: &mut Backoff,
     ) -> anyhow::Result<(Vec<u32>, Duration)> {
         let Attempt { retry, after, reject, drop, error } = attempt;
-        let account = &self.links.account;
+        let account = &self.account;
         let rejected = reject.iter().map(|(row, _)| row);
         let rows = Delivered::new(batch.len(), retry.iter().chain(rejected).chain(drop.iter().map(|(row, _)| row)));
         for (_, reason) in drop {
@@ -157,7 +161,8 @@ impl Shared {
             account.errors("rejected", "sending", rows.len() as u64);
             tracing::warn!(component = %account.component(), events = rows.len(),
                 reason = reasons.first().map_or("", String::as_str), "Events were rejected.");
-            self.links.outlets.bury(&batch.select(&rows), &reasons, backoff.failures() + 1, account).await?;
+            let outlets = self.outlets.read().await;
+            outlets.bury(&batch.select(&rows), &reasons, backoff.failures() + 1, account).await?;
         }
         if retry.is_empty() {
             match error {
@@ -180,7 +185,7 @@ impl Shared {
 }
 
 /// The batch, divided so that no part has more than `most` events.
-fn parts(batch: &Arc<Batch>, most: NonZeroUsize) -> impl Iterator<Item = Arc<Batch>> {
+pub(super) fn parts(batch: &Arc<Batch>, most: NonZeroUsize) -> impl DoubleEndedIterator<Item = Arc<Batch>> {
     (0..batch.len()).step_by(most.get()).map(move |start| {
         let end = start.saturating_add(most.get()).min(batch.len());
         if end - start == batch.len() {

@@ -13,7 +13,10 @@ use crate::buffer::Buffers;
 use crate::checkpoint::{Outcome, Store};
 use crate::dead_letters::DeadLetters;
 use crate::telemetry::Account;
-use crate::topology::{AllSuspects, Environment, Graph, Node, Status, Workers, build, run_part};
+use crate::topology::{
+    AllSuspects, Ended, Environment, Fresh, Graph, Node, Orders, Pause, Salvage, Status, Taps, Workers, rebuild,
+    run_part,
+};
 
 pub(crate) use scripted::{Asked, Function, Numbers, Recorder, lines, node, numbers, sink, source, transform};
 
@@ -53,9 +56,11 @@ pub(crate) struct Bench {
 
 /// A part that runs.
 pub(crate) struct Part {
+    graph: Arc<Graph>,
     pub(crate) status: Status,
     pub(crate) stop: watch::Sender<bool>,
-    pub(crate) ended: JoinHandle<Outcome>,
+    pause: watch::Sender<bool>,
+    pub(crate) ended: JoinHandle<Ended>,
     /// Where it keeps its files.
     _folder: Arc<tempfile::TempDir>,
 }
@@ -68,36 +73,69 @@ impl Bench {
             conditions: logd_parse::conditions(),
             data_dir: folder.path().to_owned(),
             store: Store::open(&folder.path().join("checkpoints.redb")).expect("opened"),
+            taps: Taps::default(),
             buffers: Buffers::default(),
+            listeners: logd_sdk::http::Listeners::default(),
             dead_letters: DeadLetters::new(folder.path(), 64 << 20),
             suspects: AllSuspects::default(),
             once: false,
             workers: Workers::of_test(2),
             edge_capacity: 4096,
             checkpoint_interval: Duration::from_secs(1),
+            require_healthy: false,
+            reload_timeout: Duration::from_secs(10),
         };
         Self { environment, folder }
     }
 
     /// Starts a part, and waits until it runs.
     pub(crate) async fn start(&self, nodes: Vec<Node>) -> Part {
+        self.run(Graph { nodes }, Fresh::default(), Salvage::default()).await
+    }
+
+    /// Puts others in the place of a part, after a while in which it stands still.
+    pub(crate) async fn reload(&self, part: Part, nodes: Vec<Node>, still: impl AsyncFnOnce()) -> Part {
         let graph = Graph { nodes };
-        let first = build(&graph, &self.environment).await.expect("built");
+        let accounts = part.status.accounts();
+        let fresh = Fresh::prepare(&graph, &part.graph, &accounts, &self.environment).await.expect("built");
+        let mut salvage = part.pause().await;
+        still().await;
+        self.run(salvage.with_retired(&graph), fresh, salvage).await
+    }
+
+    /// Starts a part, and waits until it runs.
+    async fn run(&self, graph: Graph, mut fresh: Fresh, mut salvage: Salvage) -> Part {
+        let graph = Arc::new(graph);
+        let first = rebuild(&graph, &mut fresh, &mut salvage, &self.environment).await.expect("built");
         let (stop, stopped) = watch::channel(false);
         let status = Status::new("p");
+        let (pause, paused) = Pause::new();
+        let orders = Orders { stop: stopped, pause: paused };
         let ended =
-            tokio::spawn(run_part(Arc::new(graph), self.environment.clone(), Some(first), stopped, status.clone()));
+            tokio::spawn(run_part(Arc::clone(&graph), self.environment.clone(), Some(first), orders, status.clone()));
         while status.accounts().is_empty() {
             tokio::task::yield_now().await;
         }
-        Part { status, stop, ended, _folder: Arc::clone(&self.folder) }
+        Part { graph, status, stop, pause, ended, _folder: Arc::clone(&self.folder) }
     }
 }
 
 impl Part {
     /// Waits for its end.
     pub(crate) async fn end(self) -> Outcome {
-        self.ended.await.expect("a part does not panic")
+        match self.ended.await.expect("a part does not panic") {
+            Ended::Done(outcome) => outcome,
+            Ended::Paused(_) => Outcome::Paused,
+        }
+    }
+
+    /// Lets it stand still, and returns what is left of it.
+    async fn pause(self) -> Salvage {
+        self.pause.send(true).expect("told");
+        let Ended::Paused(paused) = self.ended.await.expect("a part does not panic") else { panic!("it has ended") };
+        let mut salvage = Salvage::default();
+        salvage.add(&self.graph, paused);
+        salvage
     }
 
     /// The account of one of its components.

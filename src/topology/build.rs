@@ -6,27 +6,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures::future::BoxFuture;
 use logd_sdk::condition::Conditions;
 use logd_sdk::erased::AnySink;
+use logd_sdk::http::Listeners;
 use logd_sdk::meters::Meters;
-use logd_sdk::sink::Repeats;
-use logd_sdk::{Clock, ComponentId, Context, Epochs, Plan};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use logd_sdk::sink::{Delivery, Repeats};
+use logd_sdk::{Clock, ComponentId, Epochs, Plan};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::edge::{Receiver, Sender, edge};
-use super::graph::{Graph, Node};
+use super::body::{Body, Ends};
+use super::edge::{Message, Receiver, Sender, edge};
+use super::fresh::{Fresh, Made, New};
+use super::graph::{Graph, Input, Node};
 use super::inlet::Inlet;
 use super::keyed_node::{KeyedNode, Shards};
-use super::node::{Links, Pipeline};
+use super::node::{Activity, Links, Pipeline};
 use super::outlets::Outlets;
+use super::pause::Pause;
+use super::salvage::{Left, Salvage};
 use super::source_node::SourceNode;
 use super::suspects::AllSuspects;
+use super::taps::Taps;
 use super::transform_node::TransformNode;
 use super::watermarks::Watermarks;
 use super::workers::Workers;
 use crate::buffer::Buffers;
-use crate::checkpoint::{Changes, Command, Coordinator, Durable, Entry, Member, Memory, Reporter, Saved, Store};
+use crate::checkpoint::{Changes, Coordinator, Durable, Entry, Member, Memory, Reporter, Snapshot, Store};
 use crate::dead_letters::DeadLetters;
 use crate::delivery::{Driver, Journal};
 use crate::telemetry::{Account, EdgeMeters};
@@ -50,157 +57,209 @@ pub(crate) struct Environment {
     pub(crate) suspects: AllSuspects,
     /// Keeps what nobody can handle.
     pub(crate) dead_letters: DeadLetters,
+    /// The addresses that components listen on.
+    pub(crate) listeners: Listeners,
+    /// Where events can be looked at as they pass.
+    pub(crate) taps: Taps,
     /// The disk buffers that are open.
     pub(crate) buffers: Buffers,
     /// How much an edge holds for each of its [shares](Node::edge_share), in bytes.
     pub(crate) edge_capacity: u32,
     /// How often an epoch begins.
     pub(crate) checkpoint_interval: Duration,
+    /// Whether a new sink has to answer before it takes the place of an old one.
+    pub(crate) require_healthy: bool,
+    /// How long each step of a reload may take.
+    pub(crate) reload_timeout: Duration,
 }
 
 /// A part that is ready to run.
 pub(crate) struct Built {
-    /// Its components' tasks.
-    pub(crate) tasks: Vec<(ComponentId, BoxFuture<'static, anyhow::Result<()>>)>,
+    /// Its components.
+    pub(crate) bodies: Vec<(ComponentId, Body)>,
     /// Its coordinator.
     pub(crate) coordinator: Coordinator,
     /// Its components' accounts.
     pub(crate) accounts: Vec<Arc<Account>>,
+    /// Tells the components to stand still.
+    pub(crate) pause: watch::Sender<bool>,
 }
 
-/// How long a component may take to be built: to open its files, bind its address, or connect.
-const BUILD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a sink that is replaced may take to bring to its end what is under way.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Builds a connected part, at its last epoch.
+///
+/// # Errors
+/// A component can't be built.
 pub(crate) async fn build(graph: &Graph, environment: &Environment) -> anyhow::Result<Built> {
-    let mut edges = Edges::new(graph, environment.edge_capacity);
+    rebuild(graph, &mut Fresh::default(), &mut Salvage::default(), environment).await
+}
+
+/// Puts a connected part together: of what is built already, of components that go on as they are left, and of others,
+/// which are built now. What was built anew goes on where the one before it was, or from its last epoch.
+///
+/// # Errors
+/// A component can't be built. What was taken out of the salvage is gone.
+pub(crate) async fn rebuild(
+    graph: &Graph,
+    fresh: &mut Fresh,
+    salvage: &mut Salvage,
+    environment: &Environment,
+) -> anyhow::Result<Built> {
+    let mut handed_in = salvage.last_words(graph);
+    let mut edges = Edges::new(graph, environment.edge_capacity, salvage);
     let (reports, received) = unbounded_channel();
-    let (mut tasks, mut members, mut accounts) = (Vec::new(), Vec::new(), Vec::new());
-    let (lineage, epochs): (Arc<str>, _) = (environment.store.lineage()?.into(), Epochs::default());
+    let (mut bodies, mut members, mut accounts) = (Vec::new(), Vec::new(), Vec::new());
+    let ((ask, pause), mut goes_on) = (Pause::new(), false);
     for (place, node) in graph.nodes.iter().enumerate() {
-        let account = Arc::new(Account::new(
-            node.id.clone(),
-            node.kind(),
-            node.plan.describe().name(),
-            &node.ports(),
-            environment.clock.clone(),
-        ));
-        accounts.push(Arc::clone(&account));
-        let durable = Durable::default();
+        let mut left = salvage.take(&node.id);
+        let durable = left.as_ref().map_or_else(Durable::default, |left| left.body.links().reporter.slot());
         let (sender, commands) = unbounded_channel();
+        let letters = environment.dead_letters.clone();
+        let outputs = (0..node.ports().len()).map(|port| graph.output(&Input { node: place, port }));
+        let taps = outputs.map(|output| environment.taps.of(&output)).collect();
+        let ends = Ends {
+            outlets: Arc::new(Outlets::new(&node.ports(), edges.take_outlets(place), taps, letters, pause.clone())),
+            inlet: Inlet::new(edges.take_inlet(place)),
+            reporter: Reporter::new(place, reports.clone(), Arc::clone(&durable)),
+            line: (sender.clone(), commands),
+        };
+        let mut snapshot = salvage.handed_in.remove(&node.id).unwrap_or_default();
+        let mut new = fresh.take(&node.id);
+        let mut position = None;
+        if let Some(account) = fresh.take_later(&node.id) {
+            position = left.take().and_then(|left| left.body.position());
+            new = Some(New::build(graph, place, account, environment).await?);
+        }
+        goes_on |= left.is_some();
+        let body = match (new, left) {
+            (None, Some(Left { mut body, .. })) => {
+                body.join(ends).await;
+                if node.retired {
+                    body.retire(Instant::now() + environment.reload_timeout);
+                }
+                body
+            }
+            (new, left) => {
+                let new = match new {
+                    Some(new) => new,
+                    None => New::build(graph, place, None, environment).await?,
+                };
+                let place = Place { graph, place, node, environment, ends };
+                let filled = place.fill(new, left.map(|left| left.body), position, &mut snapshot).await;
+                filled.with_context(|| format!("`{}` can't go on where it was", node.id))?
+            }
+        };
+        let links = body.links();
         let has_line = matches!(node.plan, Plan::Source(_) | Plan::Sink(_));
         members.push(Member {
             component: node.id.clone(),
             is_source: matches!(node.plan, Plan::Source(_)),
-            line: has_line.then(|| (sender, Arc::clone(&durable))),
+            line: has_line.then_some((sender, durable)),
+            epochs: links.epochs.clone(),
         });
-        let links = Links {
-            outlets: Arc::new(Outlets::new(
-                &node.plan.ports(),
-                edges.take_outlets(place),
-                environment.dead_letters.clone(),
-            )),
-            reporter: Reporter::new(place, reports.clone(), durable),
-            account,
-            reads: graph.reads(place, environment.conditions.as_ref()),
-            suspects: environment.suspects.of(&node.id),
-        };
-        let inlet = Inlet::new(edges.take_inlet(place));
-        let (lineage, epochs) = (Arc::clone(&lineage), epochs.clone());
-        let component = Component { graph, place, node, environment, links, inlet, lineage, epochs };
-        let task = tokio::time::timeout(BUILD_TIMEOUT, component.task(commands))
-            .await
-            .map_err(|_| anyhow::anyhow!("it took longer than {BUILD_TIMEOUT:?}"))
-            .and_then(|built| built)
-            .with_context(|| format!("`{}` can't be built", node.id))?;
-        tasks.push((node.id.clone(), task));
+        accounts.push(Arc::clone(&links.account));
+        handed_in.insert(node.id.clone(), snapshot);
+        bodies.push((node.id.clone(), body));
     }
     // The coordinator knows that all are gone when the last of theirs is dropped.
     drop(reports);
     let durable = Memory { store: environment.store.clone(), dead_letters: environment.dead_letters.clone() };
-    let coordinator = Coordinator::new(members, received, durable, environment.checkpoint_interval, epochs)?;
-    Ok(Built { tasks, coordinator, accounts })
+    let interval = environment.checkpoint_interval;
+    let coordinator = Coordinator::new(members, received, durable, interval, handed_in, goes_on)?;
+    Ok(Built { bodies, coordinator, accounts, pause: ask })
 }
 
-/// A component that is to be built.
-struct Component<'b> {
-    graph: &'b Graph,
+/// The place of a component in a part.
+struct Place<'p> {
+    graph: &'p Graph,
     place: usize,
-    node: &'b Node,
-    environment: &'b Environment,
-    links: Links,
-    inlet: Inlet,
-    lineage: Arc<str>,
-    epochs: Epochs,
+    node: &'p Node,
+    environment: &'p Environment,
+    ends: Ends,
 }
 
-impl Component<'_> {
-    async fn task(
+impl Place<'_> {
+    /// Puts a component there that was just built, and brings it to where the one before it was, or to its last epoch.
+    /// `position` is where that was if it is gone, and `snapshot` what it has handed in for no epoch yet.
+    async fn fill(
         self,
-        commands: UnboundedReceiver<Command>,
-    ) -> anyhow::Result<BoxFuture<'static, anyhow::Result<()>>> {
-        let context = self.context();
-        let saved = self.environment.store.load(&self.node.id)?;
-        let Self { node, environment, links, inlet, .. } = self;
+        new: New,
+        old: Option<Body>,
+        position: Option<Vec<u8>>,
+        snapshot: &mut Snapshot,
+    ) -> anyhow::Result<Body> {
+        let New { made, context, account } = new;
+        let links = self.links(account, context.epochs.clone());
+        let Self { node, environment, ends, .. } = self;
+        let Ends { inlet, line: (_, commands), .. } = ends;
+        let mut saved = environment.store.load(&node.id)?;
+        saved.position = position.or(saved.position);
         let (parallelism, workers) = (environment.workers.count() + 1, environment.workers.clone());
-        Ok(match &node.plan {
-            Plan::Source(plan) => {
-                let mut source = plan.build(&context).await?;
+        let mut undelivered = Vec::new();
+        match old {
+            // What it has done since its last epoch is not done again.
+            Some(Body::Source(old)) => saved.position = old.position(),
+            Some(Body::Keyed(mut old)) => snapshot.add(Snapshot::changes(old.save()?)),
+            Some(Body::Sink(old)) => undelivered = old.hand_over(PATIENCE).await?,
+            Some(Body::Transform(_)) | None => {}
+        }
+        Ok(match made {
+            Made::Source(mut source) => {
                 if let Some(position) = &saved.position {
-                    source.seek(position).context("it can't go back to where the last run ended")?;
+                    source.seek(position).context("its position")?;
                 }
-                Box::pin(SourceNode::new(source, commands, links).run())
+                Body::Source(Box::new(SourceNode::new(source, commands, links)))
             }
-            Plan::Transform(plan) => {
-                let transform = plan.build(&context)?;
-                Box::pin(TransformNode { transform, inlet, links, pipeline: Pipeline::new(parallelism, workers) }.run())
+            Made::Transform(transform) => {
+                let pipeline = Pipeline::new(parallelism, workers);
+                Body::Transform(Box::new(TransformNode { transform, inlet, links, pipeline }))
             }
-            Plan::Keyed(plan) => {
-                let keyed = plan.build(&context)?;
+            Made::Keyed(keyed) => {
                 let shards = Shards::new(keyed.as_ref(), workers.count());
                 let watermarks = keyed.timing().map(|timing| Watermarks::new(timing, environment.clock.clone()));
-                let partition = context.partition("");
-                let mut task = KeyedNode { keyed, shards, watermarks, partition, inlet, links, parallelism, workers };
-                let Saved { states, .. } = saved;
-                if let Err(error) = task.load(states) {
+                let (partition, activity) = (context.partition(""), Activity::new());
+                let mut keyed =
+                    KeyedNode { keyed, shards, watermarks, partition, inlet, links, parallelism, activity, workers };
+                if let Err(error) = keyed.load(saved.after(&snapshot.changes)) {
                     let error = format!("{error:#}");
                     tracing::warn!(component = %node.id, error, "What was kept does not fit the settings; starting anew.");
-                    task.start_anew();
+                    keyed.start_anew();
                     environment.store.forget(std::slice::from_ref(&node.id))?;
+                    *snapshot = Snapshot::default();
                 }
-                Box::pin(task.run())
+                Body::Keyed(Box::new(keyed))
             }
-            Plan::Sink(plan) => {
-                let sink = plan.build(&context).await?;
+            Made::Sink(sink) => {
                 match &saved.position {
-                    Some(position) => sink.restore(position).await.context("it can't go back to the last epoch")?,
+                    Some(position) => sink.restore(position).await.context("its last epoch")?,
                     // So that a crash before the first epoch finds a place to go back to.
                     None => begin(sink.as_ref(), &node.id, &environment.store).await?,
                 }
-                let delivery = plan.delivery();
+                let delivery = match &node.plan {
+                    Plan::Sink(plan) => plan.delivery(),
+                    _ => Delivery::default(),
+                };
                 let journal = match delivery.repeats {
                     Repeats::Harmless => None,
                     Repeats::Doubled => Some(Journal::open(&context.data_dir.join("delivered"))?),
                 };
-                Box::pin(Driver::new(sink, delivery, journal, inlet, commands, links).run())
+                let mut driver = Driver::new(sink, delivery, journal, inlet, commands, links);
+                driver.take_over(undelivered);
+                Body::Sink(Box::new(driver))
             }
         })
     }
 
-    fn context(&self) -> Context {
-        let Self { node, environment, .. } = self;
-        Context {
-            id: node.id.clone(),
-            clock: environment.clock.clone(),
-            columns: self.graph.read_downstream(self.place, environment.conditions.as_ref()),
-            meters: self.links.account.meters().clone(),
-            conditions: Arc::clone(&environment.conditions),
-            data_dir: component_dir(&environment.data_dir, &node.id),
-            once: environment.once,
-            dry_run: false,
-            lineage: Arc::clone(&self.lineage),
-            health: self.links.account.health().clone(),
-            epochs: self.epochs.clone(),
+    fn links(&self, account: Arc<Account>, epochs: Epochs) -> Links {
+        Links {
+            outlets: Arc::clone(&self.ends.outlets),
+            reporter: self.ends.reporter.clone(),
+            account,
+            reads: self.graph.reads(self.place, self.environment.conditions.as_ref()),
+            suspects: self.environment.suspects.of(&self.node.id),
+            epochs,
         }
     }
 }
@@ -231,21 +290,33 @@ struct Edges {
 }
 
 impl Edges {
-    fn new(graph: &Graph, capacity: u32) -> Self {
+    /// New edges, with what waits before the components that are left of other parts.
+    fn new(graph: &Graph, capacity: u32, salvage: &mut Salvage) -> Self {
         let mut outlets: Vec<Vec<Vec<Sender>>> =
             graph.nodes.iter().map(|node| node.ports().iter().map(|_| Vec::new()).collect()).collect();
         let mut inlets = Vec::new();
         for node in &graph.nodes {
             let mut inlet = Vec::new();
+            let mut waiting = salvage.waiting(&node.id);
             let meters = Meters::new(&node.id, node.kind().name(), node.plan.describe().name());
             let capacity = u32::try_from(node.edge_share()).unwrap_or(u32::MAX).saturating_mul(capacity);
             for input in &node.inputs {
-                let from = &graph.nodes[input.node];
-                let port = &from.ports()[input.port];
-                let name = if port.is_empty() { from.id.to_string() } else { format!("{}.{port}", from.id) };
-                let (sender, receiver) = edge(&node.buffer, capacity, EdgeMeters::new(&name, &meters));
+                let name = graph.output(input);
+                let (sender, mut receiver) = edge(&node.buffer, capacity, EdgeMeters::new(&name, &meters));
+                receiver.from_retired = graph.nodes[input.node].retired;
+                waiting.remove(&name).into_iter().flatten().for_each(|parcel| sender.pass_on(parcel));
                 outlets[input.node][input.port].push(sender);
                 inlet.push(receiver);
+            }
+            // What comes from an output that is gone still has to be handled.
+            if node.retired {
+                let (sender, receiver) = edge(&node.buffer, capacity, EdgeMeters::default());
+                waiting.into_values().flatten().for_each(|parcel| sender.pass_on(parcel));
+                // The other end is at hand.
+                let _ = sender.signal(Message::Close);
+                inlet.push(receiver);
+            } else if let Some(sender) = node.inputs.first().and_then(|input| outlets[input.node][input.port].last()) {
+                waiting.into_values().flatten().for_each(|parcel| sender.pass_on(parcel));
             }
             inlets.push(inlet);
         }

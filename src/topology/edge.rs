@@ -12,6 +12,7 @@ use logd_sdk::erased::AnyPart;
 use logd_sdk::keyed::Split;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::pause::Pause;
 use super::splitter::Splitter;
 use crate::buffer::{BufferSettings, WhenFull};
 use crate::checkpoint::Epoch;
@@ -98,6 +99,8 @@ pub(crate) struct Receiver {
     queue: mpsc::UnboundedReceiver<Message>,
     budget: Arc<Budget>,
     splitter: Arc<OnceLock<Splitter>>,
+    /// Whether it comes from a component that is retired, whose end says nothing of the others.
+    pub(crate) from_retired: bool,
 }
 
 /// The other end of the edge is gone: its component has failed.
@@ -114,7 +117,8 @@ pub(crate) fn edge(buffer: &BufferSettings, capacity: u32, meters: EdgeMeters) -
     let budget = Arc::new(Budget { capacity, free: Semaphore::new(capacity as usize), meters });
     let drops = buffer.when_full == WhenFull::DropNewest && buffer.on_disk().is_none();
     let splitter = Arc::<OnceLock<Splitter>>::default();
-    let receiver = Receiver { queue: receiver, budget: Arc::clone(&budget), splitter: Arc::clone(&splitter) };
+    let (own, offered) = (Arc::clone(&budget), Arc::clone(&splitter));
+    let receiver = Receiver { queue: receiver, budget: own, splitter: offered, from_retired: false };
     (Sender { queue: sender, budget, splitter, drops }, receiver)
 }
 
@@ -122,30 +126,48 @@ pub(crate) fn edge(buffer: &BufferSettings, capacity: u32, meters: EdgeMeters) -
 const SMALLEST: u32 = 256;
 
 impl Sender {
-    /// Waits until there is room, unless events are to be dropped then, and sends. A batch larger than the edge waits until
-    /// it has the edge for itself.
+    /// Waits until there is room, unless events are to be dropped then or the part pauses, and sends. A batch larger than
+    /// the edge waits until it has the edge for itself.
     pub(crate) async fn send(
         &self,
         batch: Arc<Batch>,
         event_bytes: u64,
         split: Option<Split<AnyPart>>,
+        pause: &Pause,
     ) -> Result<(), Closed> {
         let budget = &self.budget;
         let size = u32::try_from(batch.size()).unwrap_or(u32::MAX).max(SMALLEST).min(budget.capacity);
         let events = batch.len() as u64;
-        match budget.free.try_acquire_many(size) {
-            Ok(permit) => permit.forget(),
+        let bytes = match budget.free.try_acquire_many(size) {
+            Ok(permit) => {
+                permit.forget();
+                size
+            }
             Err(_) if self.drops && !batch.is_empty() => {
                 budget.meters.dropped(events);
                 return Ok(());
             }
-            Err(_) => budget.free.acquire_many(size).await.map_err(|_| Closed)?.forget(),
-        }
-        let room = Room { bytes: size, budget: Arc::clone(budget) };
+            Err(_) => tokio::select! {
+                biased;
+                permit = budget.free.acquire_many(size) => {
+                    permit.map_err(|_| Closed)?.forget();
+                    size
+                }
+                () = pause.asked() => 0,
+            },
+        };
+        let room = Room { bytes, budget: Arc::clone(budget) };
         self.queue.send(Message::Batch(Parcel { batch, event_bytes, split, room })).map_err(|_| Closed)?;
         budget.meters.sent(events);
         budget.tell();
         Ok(())
+    }
+
+    /// Sends what has its room already, on an edge that is no more. What was split of it was split for a receiver that may
+    /// be another now.
+    pub(crate) fn pass_on(&self, parcel: Parcel) {
+        // The edge is new, and its other end at hand.
+        let _ = self.queue.send(Message::Batch(Parcel { split: None, ..parcel }));
     }
 
     /// Does what the receiver would do first with a batch, if it has offered that.
@@ -160,6 +182,17 @@ impl Sender {
 }
 
 impl Receiver {
+    /// The batches that wait.
+    pub(crate) fn drain(mut self) -> Vec<Parcel> {
+        let mut parcels = Vec::new();
+        while let Ok(message) = self.queue.try_recv() {
+            if let Message::Batch(parcel) = message {
+                parcels.push(parcel);
+            }
+        }
+        parcels
+    }
+
     /// Offers the sender to split what it sends.
     pub(crate) fn offer(&self, splitter: &Splitter) {
         // An edge has one receiver, which offers once.
@@ -190,22 +223,42 @@ mod tests {
     #[tokio::test]
     async fn a_batch_holds_its_bytes_until_it_is_let_go() {
         let (sender, mut receiver) = edge(&BufferSettings::default(), 10_000, EdgeMeters::default());
-        sender.send(batch(6000), 1, None).await.expect("room");
-        let second = tokio_test_pending(sender.send(batch(6000), 1, None)).await;
+        let (_ask, pause) = Pause::new();
+        sender.send(batch(6000), 1, None, &pause).await.expect("room");
+        let second = tokio_test_pending(sender.send(batch(6000), 1, None, &pause)).await;
         assert!(second, "the edge is full");
         let parcel = std::future::poll_fn(|context| receiver.poll(context)).await;
-        assert!(tokio_test_pending(sender.send(batch(6000), 1, None)).await, "received, but not let go");
+        assert!(tokio_test_pending(sender.send(batch(6000), 1, None, &pause)).await, "received, but not let go");
         drop(parcel);
-        sender.send(batch(6000), 1, None).await.expect("room again");
+        sender.send(batch(6000), 1, None, &pause).await.expect("room again");
     }
 
     #[tokio::test]
     async fn a_batch_larger_than_the_edge_goes_alone() {
         let (sender, mut receiver) = edge(&BufferSettings::default(), 1000, EdgeMeters::default());
-        sender.send(batch(100_000), 1, None).await.expect("alone");
-        assert!(tokio_test_pending(sender.send(batch(1), 1, None)).await);
+        let (_ask, pause) = Pause::new();
+        sender.send(batch(100_000), 1, None, &pause).await.expect("alone");
+        assert!(tokio_test_pending(sender.send(batch(1), 1, None, &pause)).await);
         drop(std::future::poll_fn(|context| receiver.poll(context)).await);
-        sender.send(batch(1), 1, None).await.expect("room again");
+        sender.send(batch(1), 1, None, &pause).await.expect("room again");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_room_while_the_part_pauses() {
+        let (sender, mut receiver) = edge(&BufferSettings::default(), 1000, EdgeMeters::default());
+        let (ask, pause) = Pause::new();
+        sender.send(batch(1000), 1, None, &pause).await.expect("room");
+        let mut second = std::pin::pin!(sender.send(batch(1000), 1, None, &pause));
+        assert!(tokio_test_pending(&mut second).await, "the edge is full");
+        ask.send(true).expect("told");
+        second.await.expect("no room is asked for");
+        let first = std::future::poll_fn(|context| receiver.poll(context)).await;
+        let second = std::future::poll_fn(|context| receiver.poll(context)).await;
+        assert_eq!(sender.budget.free.available_permits(), 0, "{first:?}");
+        drop(second);
+        assert_eq!(sender.budget.free.available_permits(), 0, "what took no room gives none back");
+        drop(first);
+        assert_eq!(sender.budget.free.available_permits(), 1000);
     }
 
     /// Whether the future is still waiting after it was polled once.

@@ -7,6 +7,7 @@ use logd_sdk::component::{Kind, Makes};
 use logd_sdk::condition::{Conditions, Reads};
 use logd_sdk::{Columns, ComponentId, Plan};
 
+use super::written::Written;
 use crate::buffer::BufferSettings;
 
 /// A component and what it reads from.
@@ -20,6 +21,10 @@ pub(crate) struct Node {
     pub(crate) inputs: Vec<Input>,
     /// What waits before it, if it is a sink.
     pub(crate) buffer: BufferSettings,
+    /// Its settings as they were written.
+    pub(crate) written: Written,
+    /// Whether no file has it any more: it only hands on what it has received.
+    pub(crate) retired: bool,
 }
 
 /// Where an edge begins.
@@ -41,7 +46,13 @@ pub(crate) struct Graph {
 impl Node {
     /// A component with the buffer that there is without a setting.
     pub(crate) fn new(id: ComponentId, plan: Plan, inputs: Vec<Input>) -> Self {
-        Self { id, plan, inputs, buffer: BufferSettings::default() }
+        Self { id, plan, inputs, buffer: BufferSettings::default(), written: Written::default(), retired: false }
+    }
+
+    /// Whether another is entered under the same names.
+    pub(crate) fn has_same_account(&self, other: &Self) -> bool {
+        let names = |node: &Self| (node.id.clone(), node.kind(), node.plan.describe().name(), node.ports());
+        names(self) == names(other)
     }
 
     /// What kind of component it is.
@@ -90,6 +101,25 @@ impl Graph {
         roots.into_iter().map(|root| self.only(|place| part[place] == root)).collect()
     }
 
+    /// The name of the output that an edge begins at, as an input of any file names it.
+    pub(crate) fn output(&self, input: &Input) -> String {
+        let from = &self.nodes[input.node];
+        match from.ports()[input.port].as_str() {
+            "" => from.id.to_string(),
+            port => format!("{}.{port}", from.id),
+        }
+    }
+
+    /// The place of a component.
+    pub(crate) fn place(&self, id: &ComponentId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.id == *id)
+    }
+
+    /// The graph without what is retired.
+    pub(crate) fn current(&self) -> Self {
+        self.only(|place| !self.nodes[place].retired)
+    }
+
     /// The pipelines that its components are of.
     pub(crate) fn pipelines(&self) -> Vec<&str> {
         let names: BTreeSet<&str> = self.nodes.iter().map(|node| node.id.pipeline()).collect();
@@ -105,7 +135,7 @@ impl Graph {
         }));
     }
 
-    /// The graph of the nodes for which `keep` holds; all inputs of theirs must be among them.
+    /// The graph of the nodes for which `keep` holds, with the edges between them.
     fn only(&self, keep: impl Fn(usize) -> bool) -> Graph {
         let places: Vec<usize> = (0..self.nodes.len()).filter(|&place| keep(place)).collect();
         let renumbered = |node: usize| places.iter().position(|&place| place == node);

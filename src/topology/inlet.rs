@@ -59,6 +59,11 @@ impl Inlet {
         Self { edges, first: 0, closed: false }
     }
 
+    /// Gives up the edges, with the batches that wait on each. Barriers are left out: nobody waits for them any more.
+    pub(crate) fn drain(&mut self) -> Vec<Vec<Parcel>> {
+        self.edges.drain(..).map(|edge| edge.receiver.drain()).collect()
+    }
+
     /// Offers all senders to split what they send.
     pub(crate) fn offer(&self, splitter: &Splitter) {
         self.edges.iter().for_each(|edge| edge.receiver.offer(splitter));
@@ -83,7 +88,7 @@ impl Inlet {
                     Some(Message::Barrier(epoch)) => State::Aligned(epoch),
                     Some(Message::End) => State::Ended,
                     Some(Message::Close) => {
-                        self.closed = true;
+                        self.closed |= !self.edges[place].receiver.from_retired;
                         State::Ended
                     }
                     None => return Poll::Ready(Err(Broken)),
@@ -122,6 +127,7 @@ mod tests {
     use logd_sdk::Batch;
 
     use super::super::edge::{Sender, edge};
+    use super::super::pause::Pause;
     use super::*;
     use crate::telemetry::EdgeMeters;
 
@@ -132,7 +138,7 @@ mod tests {
     }
 
     async fn send(sender: &Sender) {
-        sender.send(Arc::new(Batch::default()), 0, None).await.expect("sent");
+        sender.send(Arc::new(Batch::default()), 0, None, &Pause::new().1).await.expect("sent");
     }
 
     /// The next arrival as a word, or `pending`.

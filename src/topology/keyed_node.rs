@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use logd_sdk::erased::{AnyKeyed, AnyPart, AnyShard, AnyYield};
 use logd_sdk::keyed::{Floor, Split, Step, shard_of};
-use logd_sdk::{Batch, Outputs, Partition, Time};
+use logd_sdk::{Batch, Clock, Outputs, Partition, Time};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::edge::{Parcel, Room};
@@ -37,6 +37,8 @@ pub(crate) struct KeyedNode {
     pub(crate) links: Links,
     /// How many batches may be split at once.
     pub(crate) parallelism: usize,
+    /// For how long it could receive.
+    pub(crate) activity: Activity,
     /// Do the work.
     pub(crate) workers: Workers,
 }
@@ -56,21 +58,21 @@ struct Prepared {
 const TICK: Duration = Duration::from_millis(100);
 
 impl KeyedNode {
-    /// Runs until the input ends.
-    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+    /// Runs until the input ends; if it shall pause, returns itself.
+    pub(crate) async fn run(mut self) -> anyhow::Result<Option<Self>> {
         let mut pipeline: Pipeline<Prepared> = Pipeline::new(self.parallelism, self.workers.clone());
-        let mut activity = Activity::new();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let splitter = self.splitter();
         self.inlet.offer(&splitter);
-        let mut ended = None;
-        while ended.is_none() || !pipeline.is_empty() {
+        let (mut ended, mut pausing) = (None, false);
+        while (ended.is_none() && !pausing) || !pipeline.is_empty() {
             tokio::select! {
                 biased;
+                () = self.links.outlets.pausing(), if !pausing => pausing = true,
                 finished = pipeline.next() => match finished? {
                     Finished::Job(prepared, receipt) => {
-                        self.take(prepared, &splitter, &mut activity).await?;
+                        self.take(prepared, &splitter).await?;
                         self.links.account.handled(receipt.events, receipt.at.elapsed());
                     }
                     Finished::Barrier(epoch) => {
@@ -79,24 +81,25 @@ impl KeyedNode {
                         self.links.outlets.barrier(epoch)?;
                     }
                 },
-                arrival = self.inlet.next(), if ended.is_none() && pipeline.has_room() => match arrival? {
+                arrival = self.inlet.next(), if ended.is_none() && !pausing && pipeline.has_room() => match arrival? {
                     Arrival::Batch(parcel) => self.begin(parcel, &mut pipeline),
                     Arrival::Barrier(epoch) => pipeline.barrier(epoch),
                     Arrival::End => ended = Some(true),
                     Arrival::Close => ended = Some(false),
                 },
                 _ = tick.tick(), if self.watermarks.is_some() && pipeline.is_empty() => {
-                    self.step(None, &mut activity).await?;
+                    self.step(None).await?;
                 }
             }
         }
-        if ended == Some(true) {
-            self.end(&mut activity).await?;
+        let Some(input_ended) = ended else { return Ok(Some(self)) };
+        if input_ended {
+            self.end().await?;
         }
         let changes = self.save()?;
         self.links.reporter.ended(Snapshot::changes(changes));
-        self.links.outlets.finish(ended.unwrap_or(false))?;
-        Ok(())
+        self.links.outlets.finish(input_ended)?;
+        Ok(None)
     }
 
     /// What it does first with each batch.
@@ -147,7 +150,7 @@ impl KeyedNode {
     }
 
     /// Takes a batch in, in its turn.
-    async fn take(&mut self, prepared: Prepared, splitter: &Splitter, activity: &mut Activity) -> anyhow::Result<()> {
+    async fn take(&mut self, prepared: Prepared, splitter: &Splitter) -> anyhow::Result<()> {
         let Prepared { batch, floors: assumed, mut split, condemned, room, .. } = prepared;
         if let Some((events, reasons)) = condemned {
             self.links.outlets.bury(&events, &reasons, ENOUGH, &self.links.account).await?;
@@ -158,10 +161,10 @@ impl KeyedNode {
             split = self.keyed.split(&batch, &floors, self.shards.len());
         }
         if let Some(watermarks) = &mut self.watermarks {
-            watermarks.note(&batch, &floors, activity.active());
+            watermarks.note(&batch, &floors, self.activity.active());
         }
         let spans = spans(&batch);
-        match AssertUnwindSafe(self.step(Some((batch, split)), activity)).catch_unwind().await {
+        match AssertUnwindSafe(self.step(Some((batch, split)))).catch_unwind().await {
             Ok(stepped) => stepped?,
             Err(panic) => {
                 let message = message(panic.as_ref());
@@ -174,35 +177,26 @@ impl KeyedNode {
     }
 
     /// One step of all shards: takes in what a batch has for them, if there is one, and goes on to the watermark.
-    async fn step(
-        &mut self,
-        taken: Option<(Arc<Batch>, Split<AnyPart>)>,
-        activity: &mut Activity,
-    ) -> anyhow::Result<()> {
-        let active = activity.active();
+    async fn step(&mut self, taken: Option<(Arc<Batch>, Split<AnyPart>)>) -> anyhow::Result<()> {
+        let active = self.activity.active();
         let before = self.watermarks.as_ref().map_or(Time::MIN, Watermarks::emitted);
         let watermark = self.watermarks.as_mut().map_or(Time::MIN, |watermarks| watermarks.advance(active));
         self.links.account.watermark(watermark);
         if taken.is_none() && watermark == before {
             return Ok(());
         }
-        self.run_shards(taken, watermark, activity).await
+        self.run_shards(taken, watermark).await
     }
 
     /// The input has ended: whatever is open leaves.
-    async fn end(&mut self, activity: &mut Activity) -> anyhow::Result<()> {
+    async fn end(&mut self) -> anyhow::Result<()> {
         if let Some(watermarks) = &mut self.watermarks {
             watermarks.end();
         }
-        self.run_shards(None, Time::MAX, activity).await
+        self.run_shards(None, Time::MAX).await
     }
 
-    async fn run_shards(
-        &mut self,
-        taken: Option<(Arc<Batch>, Split<AnyPart>)>,
-        watermark: Time,
-        activity: &mut Activity,
-    ) -> anyhow::Result<()> {
+    async fn run_shards(&mut self, taken: Option<(Arc<Batch>, Split<AnyPart>)>, watermark: Time) -> anyhow::Result<()> {
         let start = Instant::now();
         let (batch, split) = taken.unzip();
         let mut outputs = Outputs::default();
@@ -223,11 +217,12 @@ impl KeyedNode {
         drop(batch);
         let sending = Instant::now();
         self.links.outlets.settle(outputs, Splits::default(), &self.links.account).await?;
-        activity.blocked(sending.elapsed());
+        self.activity.blocked(sending.elapsed());
         Ok(())
     }
 
-    fn save(&mut self) -> anyhow::Result<Changes> {
+    /// What has changed in its state since this was asked for last.
+    pub(crate) fn save(&mut self) -> anyhow::Result<Changes> {
         let mut changes = self.shards.save();
         if let Some(watermarks) = &self.watermarks {
             changes.push((vec![WATERMARKS], Some(watermarks.save()?)));
@@ -242,16 +237,37 @@ impl KeyedNode {
 
     /// Brings back the state that [`save`](Self::save) has handed out.
     pub(crate) fn load(&mut self, state: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> anyhow::Result<()> {
-        for (key, value) in state {
-            match (key.split_first(), &mut self.watermarks) {
-                (Some((&STATE, key)), _) => self.shards.load(key, &value)?,
-                (Some((&WATERMARKS, _)), Some(watermarks)) => watermarks.load(&value)?,
-                // A detector that has become one without time, or the other way round: the rest of its state holds.
-                _ => {}
-            }
-        }
-        Ok(())
+        load(state, &mut self.shards, self.watermarks.as_mut())
     }
+}
+
+fn load(
+    state: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    shards: &mut Shards,
+    mut watermarks: Option<&mut Watermarks>,
+) -> anyhow::Result<()> {
+    for (key, value) in state {
+        match (key.split_first(), &mut watermarks) {
+            (Some((&STATE, key)), _) => shards.load(key, &value)?,
+            (Some((&WATERMARKS, _)), Some(watermarks)) => watermarks.load(&value)?,
+            // A detector that has become one without time, or the other way round: the rest of its state holds.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a component can go on with this state.
+///
+/// # Errors
+/// It can't, and this is why.
+pub(super) fn fits(
+    keyed: &dyn AnyKeyed,
+    state: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    clock: &Clock,
+) -> anyhow::Result<()> {
+    let mut watermarks = keyed.timing().map(|timing| Watermarks::new(timing, clock.clone()));
+    load(state, &mut Shards::new(keyed, 1), watermarks.as_mut())
 }
 
 /// The first byte of the keys under which a component's state is kept: of the watermarks,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use logd_sdk::{Batch, Columns};
+use logd_sdk::{Batch, Columns, Epochs};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -29,9 +29,16 @@ pub(crate) struct Links {
     pub(crate) reads: Arc<Columns>,
     /// What it could not survive before.
     pub(crate) suspects: Suspects,
+    /// Where it asks for epochs.
+    pub(crate) epochs: Epochs,
 }
 
 impl Links {
+    /// Joins a component to other edges and another coordinator.
+    pub(crate) fn join(&mut self, outlets: Arc<Outlets>, reporter: Reporter) {
+        (self.outlets, self.reporter) = (outlets, reporter);
+    }
+
     /// The batch with the fields that the component reads. It is copied only if they are not there yet and somebody
     /// else holds it too.
     pub(crate) fn with_fields(reads: &Arc<Columns>, mut batch: Arc<Batch>) -> Arc<Batch> {

@@ -8,6 +8,8 @@ use logd_sdk::keyed::Split;
 use logd_sdk::{Batch, Outputs, Port};
 
 use super::edge::{Closed, Message, Sender};
+use super::pause::Pause;
+use super::taps::Tap;
 use crate::checkpoint::Epoch;
 use crate::dead_letters::{DeadLetters, letters_of};
 use crate::telemetry::Account;
@@ -16,10 +18,13 @@ use crate::telemetry::Account;
 #[derive(Debug)]
 pub(crate) struct Outlets {
     ports: Vec<Vec<Sender>>,
+    /// The tap of each port.
+    taps: Vec<Arc<Tap>>,
     dead: Option<usize>,
     late: Option<usize>,
     /// Keeps what leaves by `dead` and nothing reads.
     letters: DeadLetters,
+    pause: Pause,
 }
 
 /// What was split of a component's outputs, in their order, and of each in the order of its edges.
@@ -27,10 +32,21 @@ pub(crate) struct Outlets {
 pub(crate) struct Splits(VecDeque<Option<Split<AnyPart>>>);
 
 impl Outlets {
-    /// `names` are those of the ports after the main one; `edges` has a list for each port.
-    pub(crate) fn new(names: &[String], edges: Vec<Vec<Sender>>, letters: DeadLetters) -> Self {
-        let find = |name: &str| names.iter().position(|port| port == name).map(|place| place + 1);
-        Self { ports: edges, dead: find("dead"), late: find("late"), letters }
+    /// `names` are those of all ports, the main one first; `edges` has a list, and `taps` a tap, for each of them.
+    pub(crate) fn new(
+        names: &[String],
+        edges: Vec<Vec<Sender>>,
+        taps: Vec<Arc<Tap>>,
+        letters: DeadLetters,
+        pause: Pause,
+    ) -> Self {
+        let find = |name: &str| names.iter().position(|port| port == name);
+        Self { ports: edges, taps, dead: find("dead"), late: find("late"), letters, pause }
+    }
+
+    /// Returns when the part shall pause. Safe to cancel.
+    pub(crate) async fn pausing(&self) {
+        self.pause.asked().await;
     }
 
     /// Does what those who receive these batches would do first with them, where they have offered that.
@@ -59,8 +75,9 @@ impl Outlets {
         account: &Account,
     ) -> Result<(), Closed> {
         let events = batch.len() as u64;
+        self.show(port, &batch);
         for edge in self.edges(port) {
-            edge.send(Arc::clone(&batch), bytes, splits.0.pop_front().flatten()).await?;
+            edge.send(Arc::clone(&batch), bytes, splits.0.pop_front().flatten(), &self.pause).await?;
         }
         account.sent(port, events, bytes);
         Ok(())
@@ -104,10 +121,16 @@ impl Outlets {
     /// Sends by a port whose events the account counts under a name of its own.
     async fn special(&self, port: Option<usize>, batch: Batch) -> Result<(), Closed> {
         let (bytes, batch) = (batch.event_bytes() as u64, Arc::new(batch));
+        port.into_iter().for_each(|port| self.show(Port(port), &batch));
         for edge in port.into_iter().flat_map(|port| self.edges(Port(port))) {
-            edge.send(Arc::clone(&batch), bytes, None).await?;
+            edge.send(Arc::clone(&batch), bytes, None, &self.pause).await?;
         }
         Ok(())
+    }
+
+    /// Shows a batch to those who look at a port.
+    fn show(&self, port: Port, batch: &Arc<Batch>) {
+        self.taps.get(port.0).into_iter().for_each(|tap| tap.show(batch));
     }
 
     /// The edges that leave by a port.

@@ -14,10 +14,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::body::Body;
 use super::build::{Built, Environment, build};
 use super::edge::Closed;
 use super::graph::Graph;
 use super::inlet::Broken;
+use super::pause::Pause;
+use super::salvage::Paused;
 use super::suspects::message;
 use crate::checkpoint::{Gone, Outcome};
 use crate::telemetry::Account;
@@ -73,34 +76,53 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A part that has run this long has recovered.
 const RECOVERED: Duration = Duration::from_secs(60);
 
-/// Runs a part until its input ends or `stop` becomes true, however often it fails; with `--once` until its first
-/// failure. `first` is what has been built of it already.
+/// How a part has come to its end.
+pub(crate) enum Ended {
+    /// By itself, or because it was told to stop.
+    Done(Outcome),
+    /// It was told to stand still.
+    Paused(Paused),
+}
+
+/// What a part can be told while it runs.
+#[derive(Clone)]
+pub(crate) struct Orders {
+    /// To stop.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// To stand still.
+    pub(crate) pause: Pause,
+}
+
+/// Runs a part until its input ends or it is told to stop or to stand still, however often it fails; with `--once` until
+/// its first failure. `first` is what has been built of it already.
 pub(crate) async fn run(
     graph: Arc<Graph>,
     environment: Environment,
     first: Option<Built>,
-    mut stop: watch::Receiver<bool>,
+    orders: Orders,
     status: Status,
-) -> Outcome {
+) -> Ended {
+    let mut stop = orders.stop.clone();
     let mut pause = FIRST_PAUSE;
     let mut built = first;
     loop {
         let start = Instant::now();
         let ended = match built.take() {
-            Some(built) => attempt(built, stop.clone(), &status).await,
-            None => match build(&graph, &environment).await {
-                Ok(built) => attempt(built, stop.clone(), &status).await,
+            Some(built) => attempt(built, &orders, &status).await,
+            // What a retired component held came from an epoch before, and comes again to those who are there now.
+            None => match build(&graph.current(), &environment).await {
+                Ok(built) => attempt(built, &orders, &status).await,
                 Err(error) => Err(error),
             },
         };
         let error = match ended {
-            Ok(outcome) => return outcome,
+            Ok(ended) => return ended,
             Err(error) => format!("{error:#}"),
         };
         if environment.once {
             // Whoever has called waits for an end, and can call again: that goes on from here.
             status.update(|state| (state.failure, state.ready) = (Some(error), false));
-            return Outcome::Failed;
+            return Ended::Done(Outcome::Failed);
         }
         if start.elapsed() > RECOVERED {
             pause = FIRST_PAUSE;
@@ -112,54 +134,79 @@ pub(crate) async fn run(
         status.update(|state| (state.failure, state.ready) = (Some(error), false));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            // What a failed part holds lies in its last epoch: nothing is left to drain.
-            Ok(_) = stop.wait_for(|stop| *stop) => return Outcome::Failed,
+            // What a failed part holds lies in its last epoch: nothing is left to drain, or to go on with.
+            () = orders.pause.asked() => return Ended::Done(Outcome::Failed),
+            Ok(_) = stop.wait_for(|stop| *stop) => return Ended::Done(Outcome::Failed),
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-/// Runs a part once, until its end or its first failure.
-async fn attempt(built: Built, stop: watch::Receiver<bool>, status: &Status) -> anyhow::Result<Outcome> {
-    let Built { tasks, coordinator, accounts } = built;
+/// Runs a part once, until its end or its first failure, or until it stands still.
+async fn attempt(built: Built, orders: &Orders, status: &Status) -> anyhow::Result<Ended> {
+    let Built { bodies, mut coordinator, accounts, pause } = built;
     status.update(|state| *state = State { accounts, failure: None, ready: true });
-    let mut running = JoinSet::new();
-    for (id, task) in tasks {
-        running.spawn(async move { named(&id, AssertUnwindSafe(task).catch_unwind().await) });
+    let (mut running, mut still) = (JoinSet::new(), Vec::new());
+    for (id, body) in bodies {
+        running.spawn(async move { named(id, AssertUnwindSafe(body.run()).catch_unwind().await) });
     }
-    let mut coordinator = std::pin::pin!(coordinator.run(stop));
-    let outcome = loop {
-        tokio::select! {
-            outcome = &mut coordinator => break outcome,
-            Some(ended) = running.join_next() => {
-                if let Err(error) = ended.context("a component was cut off").and_then(|result| result) {
-                    break Err(error);
+    let (hold, held) = Pause::new();
+    let outcome = {
+        let mut coordinating = std::pin::pin!(coordinator.run(orders.stop.clone(), &held));
+        loop {
+            tokio::select! {
+                outcome = &mut coordinating => break outcome,
+                () = orders.pause.asked(), if !*pause.borrow() => {
+                    let _ = pause.send(true);
+                    let _ = hold.send(running.is_empty());
+                }
+                Some(ended) = running.join_next() => {
+                    match ended.context("a component was cut off").and_then(|result| result) {
+                        Ok(body) => still.extend(body),
+                        Err(error) => break Err(error),
+                    }
+                    if *pause.borrow() && running.is_empty() {
+                        // All stand still: nothing more is handed in.
+                        let _ = hold.send(true);
+                    }
                 }
             }
         }
     };
     match outcome {
+        Ok(Outcome::Paused) => Ok(Ended::Paused(Paused { bodies: still, handed_in: coordinator.handed_in() })),
         Ok(outcome) => {
+            // Those who linger until the coordinator is gone.
+            drop(coordinator);
             // All have handed in their last snapshots. Sources still have to tell their origins what is durable, and sinks
             // may have kept something back until then.
             while running.join_next().await.is_some() {}
-            Ok(outcome)
+            Ok(Ended::Done(outcome))
         }
         Err(error) => Err(root_cause(error, &mut running).await),
     }
 }
 
 /// The error of a component, or its panic, under its name.
-fn named(id: &ComponentId, result: std::thread::Result<anyhow::Result<()>>) -> anyhow::Result<()> {
+fn named(
+    id: ComponentId,
+    result: std::thread::Result<anyhow::Result<Option<Body>>>,
+) -> anyhow::Result<Option<(ComponentId, Body)>> {
     match result {
-        Ok(result) => result.with_context(|| format!("`{id}` has failed")),
+        Ok(result) => {
+            let body = result.with_context(|| format!("`{id}` has failed"))?;
+            Ok(body.map(|body| (id, body)))
+        }
         Err(panic) => Err(anyhow!("`{id}` has failed: {}", message(panic.as_ref()))),
     }
 }
 
 /// When a component fails, its neighbours and the coordinator fail too, because it is gone: finds the failure that is not
 /// such an echo.
-async fn root_cause(first: anyhow::Error, running: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Error {
+async fn root_cause(
+    first: anyhow::Error,
+    running: &mut JoinSet<anyhow::Result<Option<(ComponentId, Body)>>>,
+) -> anyhow::Error {
     let is_echo = |error: &anyhow::Error| error.is::<Closed>() || error.is::<Broken>() || error.is::<Gone>();
     let mut cause = first;
     running.abort_all();

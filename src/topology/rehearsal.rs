@@ -17,6 +17,8 @@ use logd_sdk::{Clock, ComponentId, Context, Epochs, Health, Plan};
 
 use super::build::component_dir;
 use super::graph::{Graph, Node};
+use super::keyed_node::fits;
+use crate::checkpoint::Store;
 
 /// How long one component may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,6 +39,17 @@ pub(crate) struct Rehearsal<'r> {
 }
 
 impl Rehearsal<'_> {
+    /// Whether the component at a place could go on with what is kept of it.
+    ///
+    /// # Errors
+    /// It could not, and this is why.
+    pub(crate) fn keeps_state(self, graph: &Graph, place: usize, store: &Store) -> anyhow::Result<()> {
+        let node = &graph.nodes[place];
+        let Plan::Keyed(plan) = &node.plan else { return Ok(()) };
+        let context = self.context(graph, place, node);
+        fits(plan.build(&context)?.as_ref(), store.load(&node.id)?.states, &context.clock)
+    }
+
     /// Tries all components, and returns those that can't be built, with the reasons, in the order of the graph.
     pub(crate) async fn run(self, graph: &Graph) -> Vec<(ComponentId, anyhow::Error)> {
         let mut failed = Vec::new();
@@ -84,6 +97,7 @@ impl Rehearsal<'_> {
             lineage: "rehearsal".into(),
             health: Health::default(),
             epochs: Epochs::default(),
+            listeners: logd_sdk::http::Listeners::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The task of a source: asks it for batches, and puts barriers between them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use logd_sdk::Port;
 use logd_sdk::erased::AnySource;
@@ -8,19 +9,25 @@ use logd_sdk::source::Next;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::node::Links;
-use crate::checkpoint::{Command, Snapshot};
+use super::outlets::Outlets;
+use super::retirement::Retirement;
+use crate::checkpoint::{Command, Reporter, Snapshot};
 
 /// A source that is ready to run.
 pub(crate) struct SourceNode {
     /// What it asks.
     source: Box<dyn AnySource>,
     /// What it is told: barriers, what became durable, and to stop.
-    commands: UnboundedReceiver<Command>,
+    pub(crate) commands: UnboundedReceiver<Command>,
     /// Where its batches go.
-    links: Links,
+    pub(crate) links: Links,
     /// How many events had been read at each barrier whose epoch is not durable yet, if the source can't bring events
     /// again.
     unrepeatable: Option<VecDeque<u64>>,
+    /// Whether nothing more is read.
+    pub(crate) has_ended: bool,
+    /// Until when it is of use, if no file has it any more.
+    retirement: Option<Retirement>,
 }
 
 impl SourceNode {
@@ -30,14 +37,38 @@ impl SourceNode {
         if unrepeatable.is_some() {
             links.account.durable(0);
         }
-        Self { source, commands, links, unrepeatable }
+        Self { source, commands, links, unrepeatable, has_ended: false, retirement: None }
     }
 
-    /// Runs until the input ends, or it is told to stop.
-    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
-        loop {
+    /// Joins it to other edges and another coordinator.
+    pub(crate) fn join(&mut self, outlets: Arc<Outlets>, reporter: Reporter, commands: UnboundedReceiver<Command>) {
+        self.links.join(outlets, reporter);
+        self.commands = commands;
+        // Of an epoch that was not completed nothing will be heard.
+        self.unrepeatable.iter_mut().for_each(VecDeque::clear);
+    }
+
+    /// Nothing more is read.
+    pub(crate) fn retire(&mut self) {
+        self.has_ended = true;
+        self.retirement.get_or_insert_default();
+    }
+
+    /// Where it stands.
+    pub(crate) fn position(&self) -> Option<Vec<u8>> {
+        self.source.position()
+    }
+
+    /// Runs until the input ends, or it is told to stop; if it shall pause, returns itself.
+    pub(crate) async fn run(mut self) -> anyhow::Result<Option<Self>> {
+        if self.has_ended {
+            // In another part, or before it stood still.
+            self.end()?;
+        }
+        while !self.has_ended {
             tokio::select! {
                 biased;
+                () = self.links.outlets.pausing() => return Ok(Some(self)),
                 command = self.commands.recv() => match command {
                     Some(Command::Barrier(epoch)) => {
                         let snapshot = self.snapshot();
@@ -50,10 +81,10 @@ impl SourceNode {
                         self.links.reporter.snapshot(epoch, snapshot);
                         self.links.outlets.barrier(epoch)?;
                         self.links.outlets.finish(false)?;
-                        return self.linger().await;
+                        self.has_ended = true;
                     }
                     // The coordinator is gone: the part is being torn down.
-                    None => return Ok(()),
+                    None => return Ok(None),
                 },
                 next = self.source.next() => match next? {
                     Next::Batch(batch) => {
@@ -62,25 +93,39 @@ impl SourceNode {
                         self.links.outlets.send(Port::MAIN, batch.into(), bytes, &self.links.account).await?;
                         self.links.account.handled(events, std::time::Duration::ZERO);
                     }
-                    Next::End => {
-                        let snapshot = self.snapshot();
-                        self.links.reporter.ended(snapshot);
-                        self.links.outlets.finish(true)?;
-                        return self.linger().await;
-                    }
+                    Next::End => self.end()?,
                 },
             }
         }
+        self.linger().await
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        let snapshot = self.snapshot();
+        self.links.reporter.ended(snapshot);
+        self.links.outlets.finish(true)?;
+        self.has_ended = true;
+        Ok(())
     }
 
     /// Nothing more is read, but what was read still becomes durable, which the origin is told.
-    async fn linger(mut self) -> anyhow::Result<()> {
-        while let Some(command) = self.commands.recv().await {
-            if matches!(command, Command::Durable) {
-                self.commit().await;
+    async fn linger(mut self) -> anyhow::Result<Option<Self>> {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.links.outlets.pausing() => return Ok(Some(self)),
+                command = self.commands.recv() => match command {
+                    Some(Command::Durable) => {
+                        self.commit().await;
+                        if self.retirement.as_mut().is_some_and(Retirement::is_over) {
+                            return Ok(None);
+                        }
+                    }
+                    Some(Command::Barrier(_) | Command::Close(_)) => {}
+                    None => return Ok(None),
+                },
             }
         }
-        Ok(())
     }
 
     fn snapshot(&mut self) -> Snapshot {

@@ -35,13 +35,14 @@ pub(crate) struct Done {
 }
 
 impl TransformNode {
-    /// Runs until the input ends.
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let Self { transform, mut inlet, links, mut pipeline } = self;
-        let mut ended = None;
-        while ended.is_none() || !pipeline.is_empty() {
+    /// Runs until the input ends; if it shall pause, returns itself.
+    pub(crate) async fn run(mut self) -> anyhow::Result<Option<Self>> {
+        let Self { transform, inlet, links, pipeline } = &mut self;
+        let (mut ended, mut pausing) = (None, false);
+        while (ended.is_none() && !pausing) || !pipeline.is_empty() {
             tokio::select! {
                 biased;
+                () = links.outlets.pausing(), if !pausing => pausing = true,
                 finished = pipeline.next() => match finished? {
                     Finished::Job(Done { outputs, splits, room }, receipt) => {
                         links.outlets.settle(outputs, splits, &links.account).await?;
@@ -53,12 +54,12 @@ impl TransformNode {
                         links.outlets.barrier(epoch)?;
                     }
                 },
-                arrival = inlet.next(), if ended.is_none() && pipeline.has_room() => match arrival? {
+                arrival = inlet.next(), if ended.is_none() && !pausing && pipeline.has_room() => match arrival? {
                     Arrival::Batch(parcel) => {
-                        let (transform, reads) = (Arc::clone(&transform), Arc::clone(&links.reads));
+                        let (transform, reads) = (Arc::clone(transform), Arc::clone(&links.reads));
                         let (suspects, account) = (links.suspects.clone(), Arc::clone(&links.account));
                         let outlets = Arc::clone(&links.outlets);
-                        pipeline.begin(parcel, &links, move |Parcel { batch, room, .. }| {
+                        pipeline.begin(parcel, links, move |Parcel { batch, room, .. }| {
                             let start = Instant::now();
                             let outputs = apply(transform.as_ref(), &reads, &suspects, batch);
                             account.busy(start.elapsed());
@@ -71,9 +72,10 @@ impl TransformNode {
                 },
             }
         }
+        let Some(input_ended) = ended else { return Ok(Some(self)) };
         links.reporter.ended(Snapshot::default());
-        links.outlets.finish(ended.unwrap_or(false))?;
-        Ok(())
+        links.outlets.finish(input_ended)?;
+        Ok(None)
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn context() -> Context {
         lineage: "test".into(),
         health: Health::default(),
         epochs: Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn context(data_dir: &Path, once: bool) -> Context {
         lineage: "test".into(),
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     }
 }
 

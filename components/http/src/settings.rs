@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use logd_sdk::component::{Makes, Settings, SourceSettings};
-use logd_sdk::http::{self, Limits, Listener};
+use logd_sdk::http::{self, Limits, Listener, Listeners};
 use logd_sdk::report::KeyPath;
 use logd_sdk::settings::{Address, TextFile};
 use logd_sdk::{Check, Context, event};
@@ -222,7 +222,9 @@ impl HttpSettings {
         let auth = self.auth.as_ref().map(AuthSettings::build).transpose()?;
         let tls = self.tls.as_ref().map(TlsSettings::build).transpose()?;
         let address = self.address.socket();
-        let listener = bind(address).await.with_context(|| format!("`address`: {address} can't be listened on"))?;
+        let listener = bind(&context.listeners, address)
+            .await
+            .with_context(|| format!("`address`: {address} can't be listened on"))?;
         let patience = self.limits.busy_timeout.map_or_else(|| self.respond_when.patience(), |timeout| *timeout);
         let bounds = Bounds {
             patience,
@@ -280,10 +282,10 @@ impl Method {
 }
 
 /// Binds the address. The server of a source that was dropped a moment ago may still be about to let go of it.
-async fn bind(address: SocketAddr) -> io::Result<Listener> {
+async fn bind(listeners: &Listeners, address: SocketAddr) -> io::Result<Listener> {
     let deadline = Instant::now() + Duration::from_secs(1);
     loop {
-        match Listener::bind(address) {
+        match listeners.bind(address) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
                 sleep(Duration::from_millis(10)).await;
             }

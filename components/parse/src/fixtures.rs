@@ -58,6 +58,7 @@ pub(crate) fn context(read: &[&str]) -> Context {
         lineage: "test".into(),
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     }
 }
 

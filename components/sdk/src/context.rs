@@ -9,6 +9,7 @@ use crate::condition::Conditions;
 use crate::epochs::Epochs;
 use crate::event::{Columns, Partition};
 use crate::health::Health;
+use crate::http::Listeners;
 use crate::meters::Meters;
 
 /// Names a component of a pipeline: `pipeline/id`.
@@ -70,6 +71,8 @@ pub struct Context {
     pub health: Health,
     /// Asks for an epoch before its time.
     pub epochs: Epochs,
+    /// Where it binds the address that it listens on.
+    pub listeners: Listeners,
 }
 
 impl Context {

@@ -1,8 +1,9 @@
 //! A part that fails goes back to its last epoch, and takes nobody with it. Time stands still but when all wait.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use logd_sdk::sink::Attempt;
+use logd_sdk::Batch;
+use logd_sdk::sink::{Attempt, Delivery};
 
 use super::super::graph::Node;
 use super::*;
@@ -151,4 +152,117 @@ async fn other_parts_do_not_notice() {
     complete(&good, 1000);
     failing.stop.send(true).expect("told");
     let _ = failing.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_stood_still_goes_on_as_if_nothing_had_happened() {
+    let (numbers, recorder) = (Numbers::new(500), Recorder::new());
+    let bench = Bench::new();
+    let nodes = || {
+        let function = Function::passing(|_| {});
+        vec![source("source", &numbers), transform("same", function, 0), sink("sink", &recorder, &[(1, 0)])]
+    };
+    let mut part = bench.start(nodes()).await;
+    for turn in 1..=4 {
+        eventually("some events", || recorder.received().len() > turn * 90).await;
+        let still = async || {
+            let made = noted(&numbers.made).len();
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            assert_eq!(noted(&numbers.made).len(), made, "it stands still");
+        };
+        part = bench.reload(part, nodes(), still).await;
+    }
+    let account = part.account("sink");
+    assert_eq!(part.end().await, Outcome::Finished);
+    assert!(recorder.received().values().all(|&times| times == 1));
+    complete(&recorder, 500);
+    assert_eq!(noted(&numbers.sought), Vec::<u64>::new(), "nobody went back");
+    let tally = account.tally();
+    assert_eq!((tally.received, tally.unaccounted(), tally.in_flight), (500, 0, 0), "{tally:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_hangs_keeps_nobody_from_standing_still() {
+    let hangs = Arc::new(AtomicBool::new(true));
+    let hung = Arc::clone(&hangs);
+    let answer = move |_: &Batch| (!hung.load(Ordering::Relaxed)).then(Attempt::delivered);
+    let delivery = Delivery { attempt_timeout: Duration::from_secs(30), ..Delivery::default() };
+    let recorder = Recorder { answer: Arc::new(answer), delivery, ..Recorder::new() };
+    let numbers = Numbers { pause: Duration::from_millis(1), ..Numbers::new(5000) };
+    let nodes = || {
+        let function = Function::passing(|_| {});
+        vec![source("source", &numbers), transform("same", function, 0), sink("sink", &recorder, &[(1, 0)])]
+    };
+    let bench = Bench::new();
+    let part = bench.start(nodes()).await;
+    eventually("events", || noted(&numbers.made).len() > 10).await;
+    // The edges are full then, and an epoch waits for the sink.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let start = Instant::now();
+    let part = bench.reload(part, nodes(), async || {}).await;
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    hangs.store(false, Ordering::Relaxed);
+    assert_eq!(part.end().await, Outcome::Finished);
+    complete(&recorder, 5000);
+}
+
+/// A source, a transform that will be gone with a sink behind it that stays, and a sink that will be gone.
+fn before(numbers: &Numbers, stays: &Recorder, leaves: &Recorder) -> Vec<Node> {
+    vec![
+        source("source", numbers),
+        transform("gone", Function::passing(|_| {}), 0),
+        sink("stays", stays, &[(1, 0)]),
+        sink("leaves", leaves, &[(0, 0)]),
+    ]
+}
+
+/// A sink that takes nothing until the switch is turned off.
+fn busy(switch: &Arc<AtomicBool>) -> Recorder {
+    let is_busy = Arc::clone(switch);
+    let answer = move |batch: &Batch| {
+        let is_busy = is_busy.load(Ordering::Relaxed);
+        Some(if is_busy { Attempt::failed(batch, "busy") } else { Attempt::delivered() })
+    };
+    Recorder { answer: Arc::new(answer), ..Recorder::new() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_removed_hands_on_what_it_has_received() {
+    let (numbers, bench) = (Numbers { pause: Duration::from_millis(1), ..Numbers::new(5000) }, Bench::new());
+    let (stays_busy, leaves_busy) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
+    let (stays, leaves) = (busy(&stays_busy), busy(&leaves_busy));
+    let part = bench.start(before(&numbers, &stays, &leaves)).await;
+    // Until all edges are full.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let after = vec![source("source", &numbers), sink("stays", &stays, &[(0, 0)])];
+    let part = bench.reload(part, after, async || {}).await;
+    let (gone, leaves) = (part.account("gone"), part.account("leaves"));
+    assert!(leaves.tally().in_flight > 0);
+    stays_busy.store(false, Ordering::Relaxed);
+    leaves_busy.store(false, Ordering::Relaxed);
+    assert_eq!(part.end().await, Outcome::Finished);
+    complete(&stays, 5000);
+    for tally in [gone.tally(), leaves.tally()] {
+        assert_eq!((tally.forwarded, tally.in_flight, tally.unaccounted()), (tally.received, 0, 0), "{tally:?}");
+    }
+    assert!((1..5000).contains(&leaves.tally().received), "nothing has come since");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_removed_sink_can_not_deliver_becomes_dead_letters() {
+    let (numbers, bench) = (Numbers { pause: Duration::from_millis(1), ..Numbers::new(5000) }, Bench::new());
+    let (stays, leaves) = (Recorder::new(), busy(&Arc::new(AtomicBool::new(true))));
+    let part = bench.start(before(&numbers, &stays, &leaves)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let after = vec![source("source", &numbers), sink("stays", &stays, &[(0, 0)])];
+    let start = Instant::now();
+    let part = bench.reload(part, after, async || {}).await;
+    let leaves = part.account("leaves");
+    assert_eq!(part.end().await, Outcome::Finished);
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    complete(&stays, 5000);
+    let tally = leaves.tally();
+    assert_eq!((tally.dead, tally.forwarded, tally.unaccounted()), (tally.received, 0, 0), "{tally:?}");
+    let letters = bench.environment.dead_letters.letters().expect("read").0;
+    assert_eq!(letters.len() as u64, tally.dead);
 }

@@ -144,6 +144,7 @@ impl Store {
             lineage: "test".into(),
             health: Health::default(),
             epochs: Epochs::default(),
+            listeners: logd_sdk::http::Listeners::default(),
         };
         let Plan::Sink(plan) = plan else { panic!("no sink") };
         Self { sink: plan.build(&context).await.unwrap(), reads: Columns::new(reads) }

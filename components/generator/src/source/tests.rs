@@ -50,6 +50,7 @@ async fn named(id: &str, text: &str, clock: &Clock) -> GeneratorSource {
         lineage: "test".into(),
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     };
     settings(text).build(&context).await.unwrap()
 }

@@ -55,6 +55,7 @@ pub(crate) fn context(fields: &[&str]) -> Context {
         lineage: "test".into(),
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn context(id: &str, lineage: &str) -> Context {
         lineage: lineage.into(),
         health: Health::default(),
         epochs: Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     }
 }
 

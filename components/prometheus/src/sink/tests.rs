@@ -34,6 +34,7 @@ fn context() -> Context {
         lineage: "test".into(),
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     }
 }
 

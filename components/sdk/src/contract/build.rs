@@ -67,6 +67,7 @@ pub(super) fn context(component: &Component, plan: &Plan, bench: &Bench<'_>) -> 
         lineage: "contract".into(),
         health: Health::default(),
         epochs: Epochs::default(),
+        listeners: crate::http::Listeners::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -29,6 +29,16 @@ impl Listener {
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         Ok(Self { socket: Arc::new(socket.listen(BACKLOG)?) })
+    }
+
+    /// Another handle to it that does not keep it bound.
+    pub(super) fn downgrade(&self) -> Weak<TcpListener> {
+        Arc::downgrade(&self.socket)
+    }
+
+    /// The listener of such a handle, if it is still bound.
+    pub(super) fn upgrade(socket: &Weak<TcpListener>) -> Option<Self> {
+        Some(Self { socket: socket.upgrade()? })
     }
 
     /// The address that was bound.

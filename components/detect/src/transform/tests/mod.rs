@@ -58,6 +58,7 @@ fn context(id: &str, component_type: &'static str, clock: Clock) -> Context {
         lineage: "test".into(),
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     }
 }
 

@@ -70,6 +70,7 @@ fn context(clock: Clock) -> Context {
         lineage: "test".into(),
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     }
 }
 

@@ -168,9 +168,17 @@ fn compare(result: &Value, end: i64, size: i64, group: &Option<String>, mut even
     kinds.sort();
     kinds.dedup();
     assert_eq!(result["kinds"], kinds.len());
-    assert_eq!(&result["first"], *values.first().unwrap_or(&&Value::Null));
-    assert_eq!(&result["last"], *values.last().unwrap_or(&&Value::Null));
+    same(&result["first"], values.first());
+    same(&result["last"], values.last());
     assert_eq!(result["samples"].as_array().expect("an array").as_slice(), &all[..all.len().min(2)]);
+}
+
+/// The reader of JSON that this test uses is a unit off in the last place of some numbers.
+fn same(found: &Value, expected: Option<&&Value>) {
+    match (found.as_f64(), expected.and_then(|expected| expected.as_f64())) {
+        (Some(_), Some(number)) => near(found, number),
+        _ => assert_eq!(found, *expected.unwrap_or(&&Value::Null)),
+    }
 }
 
 fn number(value: &Value) -> f64 {

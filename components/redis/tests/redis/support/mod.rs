@@ -42,6 +42,7 @@ pub(crate) async fn sink_of(settings: &RedisSettings, lineage: &str, health: &He
         lineage: lineage.into(),
         health: health.clone(),
         epochs: Epochs::default(),
+        listeners: logd_sdk::http::Listeners::default(),
     };
     settings.build(&context).await.expect("built")
 }

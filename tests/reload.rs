@@ -1,6 +1,6 @@
 //! Edits of a pipeline file while it runs.
 
-use crate::support::{Place, Running};
+use crate::support::{Place, Running, get, run};
 
 fn pipeline(rate: u32, codec: &str) -> String {
     format!(
@@ -59,4 +59,95 @@ fn state_that_does_not_fit_any_more_starts_anew() {
     logd.signal("TERM");
     let (status, _, err) = logd.end();
     assert!(status.success(), "{err}");
+}
+
+/// What a command says, and how it ends.
+fn command(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
+    let said = run(place.logd().args(arguments));
+    (said.code, said.out + &said.err)
+}
+
+#[test]
+fn commands_say_what_an_edit_does_and_undo_it() {
+    let place = Place::new();
+    place.write("pipelines/p.toml", pipeline(100, "text"));
+    let mut logd = Running::start(place.logd().args(["run", "--telemetry-address", "127.0.0.1:0"]));
+    logd.wait_for("start", |logd| logd.err().contains("Started."));
+    assert_eq!(command(&place, &["plan"]).0, Some(0));
+    place.write("pipelines/p.toml", pipeline(200, "json") + "[sinks.z]\ntype = \"blackhole\"\ninputs = [\"x\"]\n");
+    // Whoever is first, the watch or the command.
+    let (code, said) = command(&place, &["reload"]);
+    assert_eq!(code, Some(0), "{said}");
+    logd.wait_for("reload", |logd| logd.err().contains("reloaded"));
+    assert!(command(&place, &["status"]).1.contains("generation 2"));
+
+    let (code, said) = command(&place, &["rollback"]);
+    assert!(code == Some(0) && said.contains("replaced p/x, p/y, removed p/z"), "{said}");
+    // The file is as it was: what it would change is what was undone.
+    let (code, planned) = command(&place, &["plan"]);
+    assert_eq!(code, Some(2), "{planned}");
+    for line in ["~ p/x (source generator)", "    rate: 100 → 200", "    encoding.codec: \"text\" → \"json\"", "+ p/z"]
+    {
+        assert!(planned.contains(line), "{line}: {planned}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&command(&place, &["plan", "--format", "json"]).1).expect("JSON");
+    assert_eq!(json["changes"]["p/z"]["action"], "add");
+    let (code, said) = command(&place, &["reload"]);
+    assert!(code == Some(0) && said.contains("replaced p/x, p/y, added p/z"), "{said}");
+    assert_eq!(
+        command(&place, &["plan"]),
+        (Some(0), "0 to change, 0 to add, 0 to remove; 3 go on as they are.\n".into())
+    );
+
+    let filter = "contains(string!(.message), \"INFO\")";
+    let tapped = command(&place, &["tap", "x", "--limit", "3", "--filter", filter]);
+    assert_eq!(tapped.1.lines().filter(|line| line.contains("INFO")).count(), 3, "{}", tapped.1);
+    let (code, said) = command(&place, &["tap", "nobody"]);
+    assert!(code == Some(69) && said.contains("there is no component or output `nobody`"), "{said}");
+    assert!(command(&place, &["top", "--count", "1"]).1.contains("p/x"));
+    logd.signal("TERM");
+    assert!(logd.end().0.success());
+    let (code, said) = command(&place, &["status"]);
+    assert!(code == Some(69) && said.contains("no logd runs"), "{said}");
+}
+
+#[test]
+fn the_last_good_version_runs_on_after_a_restart() {
+    let place = Place::new();
+    let run = |more: &[&str]| {
+        let mut command = place.logd();
+        command.args(["run", "--telemetry-address", "127.0.0.1:0"]).args(more);
+        command
+    };
+    place.write("pipelines/p.toml", pipeline(100, "text"));
+    let mut logd = Running::start(&mut run(&[]));
+    logd.wait_for("log line", |logd| logd.out().lines().count() > 10);
+    logd.signal("TERM");
+    logd.end();
+    place.write("pipelines/p.toml", pipeline(100, "tex"));
+    assert_eq!(crate::support::run(&mut run(&["--strict"])).code, Some(78));
+    let mut logd = Running::start(&mut run(&[]));
+    logd.wait_for("log line", |logd| logd.out().lines().count() > 10);
+    assert!(logd.err().contains("p.toml:7:") && logd.err().contains("the last good version runs on"), "{}", logd.err());
+    let (code, said) = command(&place, &["reload"]);
+    assert!(code == Some(78) && said.contains("p.toml:7:"), "{said}");
+    assert!(command(&place, &["status"]).1.contains("broken since"));
+    let err = logd.err();
+    let address = err.split("metrics=\"http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
+    let ready = get(address, "/ready");
+    assert!(ready.contains("\"ready\":true") && ready.contains("p.toml:7:"), "{ready}");
+    logd.signal("TERM");
+    assert!(logd.end().0.success());
+}
+
+#[test]
+fn two_folders_can_be_compared() {
+    let place = Place::new();
+    place.write("pipelines/p.toml", pipeline(100, "text"));
+    place.write("old/p.toml", pipeline(100, "json"));
+    let (code, said) = command(&place, &["plan", "--from", "old"]);
+    assert!(code == Some(2) && said.contains("encoding.codec: \"json\" → \"text\""), "{said}");
+    place.write("pipelines/p.toml", pipeline(100, "tex"));
+    assert_eq!(command(&place, &["plan", "--from", "old"]).0, Some(78));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::support::{DEADLINE, Place, Running, free_address, get, values};
+use crate::support::{DEADLINE, Place, Running, free_address, get, run, values};
 
 /// A daemon that is started and ended as often as a test wants.
 pub(super) struct Daemon {
@@ -82,6 +82,18 @@ impl Daemon {
         let lines =
             metrics.lines().filter(|line| line.starts_with(name) && marks.iter().all(|mark| line.contains(mark)));
         lines.map(|line| values(line, name)[0]).sum()
+    }
+
+    /// Has it reload its files, and returns whether it took all of them.
+    pub(super) fn reload(&self) -> bool {
+        let said = run(self.place.logd().arg("reload"));
+        assert!(matches!(said.code, Some(0 | 78)), "{}{}", said.out, said.err);
+        said.code == Some(0)
+    }
+
+    /// What it has said since its start.
+    pub(super) fn said(&self) -> String {
+        self.running.as_ref().expect("it was started").err()
     }
 
     /// How many events sinks have delivered since the start.

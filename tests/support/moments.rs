@@ -17,6 +17,11 @@ impl Moments {
         Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
     }
 
+    /// One of so many.
+    pub(crate) fn one_of(&mut self, count: u32) -> u32 {
+        self.0.next_u32() % count
+    }
+
     /// How long from now the next one is: not longer than `longest`.
     pub(crate) fn within(&mut self, longest: Duration) -> Duration {
         longest.mul_f64(f64::from(self.0.next_u32()) / f64::from(u32::MAX))

@@ -16,12 +16,14 @@ use super::DEADLINE;
 pub(crate) struct Client {
     address: SocketAddr,
     connection: Option<BufReader<TcpStream>>,
+    /// How often nobody has listened.
+    refused: usize,
 }
 
 impl Client {
     /// One that calls this address.
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, connection: None }
+        Self { address, connection: None, refused: 0 }
     }
 
     /// Sends a request; the status of the answer, if there is one.
@@ -35,7 +37,10 @@ impl Client {
 
     fn try_post(&mut self, headers: &str, body: &[u8]) -> Option<u16> {
         if self.connection.is_none() {
-            let stream = TcpStream::connect(self.address).ok()?;
+            let Ok(stream) = TcpStream::connect(self.address) else {
+                self.refused += 1;
+                return None;
+            };
             stream.set_read_timeout(Some(DEADLINE)).ok()?;
             stream.set_nodelay(true).ok()?;
             self.connection = Some(BufReader::new(stream));
@@ -105,6 +110,7 @@ const EVENTS: usize = 20;
 struct Ledger {
     acknowledged: Mutex<HashSet<u64>>,
     requests: AtomicUsize,
+    refused: AtomicUsize,
     /// No new request is begun,
     stop: AtomicBool,
     /// and none is repeated.
@@ -132,6 +138,11 @@ impl Producers {
     /// How many requests were acknowledged so far.
     pub(crate) fn requests(&self) -> usize {
         self.ledger.requests.load(Relaxed)
+    }
+
+    /// How often nobody has listened so far.
+    pub(crate) fn refused(&self) -> usize {
+        self.ledger.refused.load(Relaxed)
     }
 
     /// How many events were acknowledged so far.
@@ -168,7 +179,9 @@ fn produce(name: usize, mut client: Client, load: Load, ledger: &Ledger) {
             if ledger.abandon.load(Relaxed) {
                 return;
             }
-            if client.post(&key, body.as_bytes()) == Some(200) {
+            let status = client.post(&key, body.as_bytes());
+            ledger.refused.fetch_add(std::mem::take(&mut client.refused), Relaxed);
+            if status == Some(200) {
                 ledger.acknowledged.lock().expect("no client panics").extend(events);
                 ledger.requests.fetch_add(1, Relaxed);
                 break;

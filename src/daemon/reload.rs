@@ -1,4 +1,5 @@
-//! Follows edits of the pipeline files: what changed stops at a barrier, is built anew, and goes on from its snapshot.
+//! Follows edits of the pipeline files: what is new is built, then what runs stands still for a moment, and what changed is
+//! put in its place.
 //!
 //! A file with mistakes changes nothing: its last good version runs on.
 

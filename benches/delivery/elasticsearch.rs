@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Command;
+use std::time::Duration;
 
 use bytes::Bytes;
 use elasticsearch::http::Method;
@@ -119,7 +120,17 @@ pub(crate) fn bulk(url: &str, documents: &str) {
 
 async fn send(client: Transport, body: Bytes) {
     let path = format!("{INDEX}/_bulk?filter_path=errors");
-    let answer = client.send(Method::Post, &path, HeaderMap::new(), None::<&()>, Some(body), None).await;
-    let text = answer.expect("an answer").text().await.expect("a text");
-    assert_eq!(text, r#"{"errors":false}"#);
+    loop {
+        let body = Some(body.clone());
+        let answer = client.send(Method::Post, &path, HeaderMap::new(), None::<&()>, body, None).await;
+        let answer = answer.expect("an answer");
+        // Its memory is full for a moment.
+        if answer.status_code().as_u16() == 429 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        }
+        let text = answer.text().await.expect("a text");
+        assert_eq!(text, r#"{"errors":false}"#);
+        return;
+    }
 }

@@ -16,7 +16,7 @@ use crate::support::producers::{Load, Producers};
 
 /// What memory may grow by, in MiB, while all of this goes on some times a second: a source whose address changes reads
 /// the end of its log, up to 32 MiB of it, and the allocator keeps what was let go for ten seconds.
-const GROWTH: f64 = 192.0;
+const GROWTH: f64 = 288.0;
 
 /// What an edit may change.
 #[derive(Clone, Debug, Default)]

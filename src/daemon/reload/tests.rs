@@ -227,7 +227,9 @@ async fn what_a_removed_component_holds_keeps_its_place_and_nothing_else_does() 
             .replace(".out]", ".there]"),
     );
     yard.reload().await;
-    tokio::time::advance(KEEP_STATE + Duration::from_secs(1)).await;
+    // Those who are removed say their last words first: they would come after the forgetting.
+    tokio::time::sleep(yard.fleet.environment().reload_timeout * 3).await;
+    tokio::time::advance(KEEP_STATE).await;
     yard.reload().await;
     let found = yard.fleet.holdings().await.expect("read");
     assert!(found.iter().any(|(holding, orphaned)| holding.has_events() && *orphaned), "{found:?}");

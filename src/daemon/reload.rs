@@ -161,12 +161,10 @@ impl Fleet {
             }
         }
         for plan in plans {
-            let (mut old, mut units) = (Graph::default(), Vec::new());
-            for unit in self.units.iter().filter(|unit| plan.shares_file(&unit.plan.pipelines)) {
-                old.join(unit.plan.graph().clone());
-                units.push(unit);
-            }
-            let stops = !plan.continues(&units, environment).unwrap_or(false);
+            let units = || self.units.iter().filter(|unit| plan.shares_file(&unit.plan.pipelines));
+            let mut old = Graph::default();
+            units().for_each(|unit| old.join(unit.plan.graph().clone()));
+            let stops = !plan.instead_of(units(), environment).continues(environment).unwrap_or(false);
             add(&old, plan.graph(), stops);
         }
         preview.kept += kept;
@@ -244,13 +242,13 @@ impl Fleet {
     async fn replace(&mut self, plan: Plan, anew: bool) -> Result<String, String> {
         let start = Instant::now();
         let units = self.take(|unit| plan.shares_file(&unit.plan.pipelines));
-        let (names, diff) = (names(&plan), plan.diff(&units, &self.environment));
+        let (names, swap) = (names(&plan), plan.instead_of(units.iter(), &self.environment));
         let old: Vec<Plan> = units.iter().map(|unit| unit.plan.clone()).collect();
         // What can't be read can't be gone on with.
-        let continues = !anew && plan.continues(&refer(&units), &self.environment).unwrap_or(false);
+        let continues = !anew && swap.continues(&self.environment).unwrap_or(false);
         let mut fresh = Fresh::default();
         if continues {
-            fresh = match plan.prepare(&units, &self.environment).await {
+            fresh = match swap.prepare(&self.environment).await {
                 Ok(fresh) => fresh,
                 Err(error) => {
                     let error = format!("{error:#}");
@@ -260,7 +258,7 @@ impl Fleet {
                 }
             };
         }
-        let salvage = self.leave(units, &plan, continues).await;
+        let (diff, salvage) = (swap.diff, self.leave(units, &plan, continues).await);
         let error = match plan.resume(fresh, salvage, &self.environment).await {
             Ok(unit) => {
                 tracing::info!(
@@ -401,10 +399,6 @@ impl Fleet {
 /// Whether a unit has no file any more.
 fn is_gone(unit: &Unit, compiled: &Compiled) -> bool {
     unit.plan.pipelines.keys().all(|name| !compiled.files.iter().any(|file| file.id == *name))
-}
-
-fn refer(units: &[Unit]) -> Vec<&Unit> {
-    units.iter().collect()
 }
 
 fn names(plan: &Plan) -> String {

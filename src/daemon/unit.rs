@@ -15,6 +15,7 @@ use crate::buffer::{self, Place};
 use crate::checkpoint::Outcome;
 use crate::config::compile::PipelineFile;
 use crate::dead_letters;
+use crate::telemetry::Account;
 use crate::topology::{
     Built, Diff, Ended, Environment, Fresh, Graph, Orders, Pause, Salvage, Status, rebuild, run_part,
 };
@@ -94,16 +95,6 @@ impl Plan {
         self.resume(Fresh::default(), Salvage::default(), environment).await
     }
 
-    /// Builds what it needs beyond these units, which run on.
-    ///
-    /// # Errors
-    /// A component can't be built, or does not answer and has to.
-    pub(crate) async fn prepare(&self, units: &[Unit], environment: &Environment) -> anyhow::Result<Fresh> {
-        let accounts: Vec<_> = units.iter().flat_map(Unit::statuses).flat_map(Status::accounts).collect();
-        let old = graph_of(&units.iter().collect::<Vec<_>>());
-        Fresh::prepare(&self.expanded(environment), &old, &accounts, environment).await
-    }
-
     /// Puts it together of what was built and what is left of others, and starts it if nothing went wrong.
     ///
     /// # Errors
@@ -122,30 +113,17 @@ impl Plan {
         Ok(self.run(built, environment))
     }
 
-    /// What becomes of each component when it takes the place of these units.
-    pub(crate) fn diff(&self, units: &[Unit], environment: &Environment) -> Diff {
-        let old = graph_of(&units.iter().collect::<Vec<_>>());
-        Diff::between(&old, &self.expanded(environment), environment.conditions.as_ref())
-    }
-
-    /// Whether it can go on with what is left of these units when they stand still. It can't where a sink is replaced that
-    /// keeps more than what it could not deliver: that has to come to its end first.
-    ///
-    /// # Errors
-    /// What was kept can't be read.
-    pub(crate) fn continues(&self, units: &[&Unit], environment: &Environment) -> anyhow::Result<bool> {
-        let (new, old) = (self.expanded(environment), graph_of(units));
-        let diff = Diff::between(&old, &new, environment.conditions.as_ref());
-        for node in &old.nodes {
-            let Some(after) = new.place(&node.id).map(|place| &new.nodes[place]) else { continue };
-            let is_sink = matches!(&node.plan, ComponentPlan::Sink(_));
-            if (diff.replaced.contains(&node.id) || node.retired)
-                && (after.kind() != node.kind() || is_sink && environment.store.load(&node.id)?.position.is_some())
-            {
-                return Ok(false);
-            }
+    /// What it is to take its place among units that run.
+    pub(crate) fn instead_of<'u>(&self, units: impl Iterator<Item = &'u Unit>, environment: &Environment) -> Swap {
+        let mut old = Graph::default();
+        let mut accounts = Vec::new();
+        for unit in units {
+            unit.parts.iter().for_each(|part| old.join(Graph::clone(&part.graph)));
+            accounts.extend(unit.statuses().flat_map(Status::accounts));
         }
-        Ok(true)
+        let new = self.expanded(environment);
+        let diff = Diff::between(&old, &new, environment.conditions.as_ref());
+        Swap { old, new, accounts, diff }
     }
 
     /// Starts it, though it can't be built right now: its parts try that again and again, and say so in `/ready`.
@@ -170,11 +148,45 @@ impl Plan {
     }
 }
 
-/// The components of units, retired ones among them.
-fn graph_of(units: &[&Unit]) -> Graph {
-    let mut graph = Graph::default();
-    units.iter().flat_map(|unit| &unit.parts).for_each(|part| graph.join(Graph::clone(&part.graph)));
-    graph
+/// A plan that takes the place of units that run.
+pub(crate) struct Swap {
+    /// Their components, retired ones among them.
+    old: Graph,
+    /// Its own, those that the daemon adds among them.
+    new: Graph,
+    /// Where the old ones are entered.
+    accounts: Vec<Arc<Account>>,
+    /// What becomes of each.
+    pub(crate) diff: Diff,
+}
+
+impl Swap {
+    /// Builds what is new, while the old runs on.
+    ///
+    /// # Errors
+    /// A component can't be built, or does not answer and has to.
+    pub(crate) async fn prepare(&self, environment: &Environment) -> anyhow::Result<Fresh> {
+        Fresh::prepare(&self.new, &self.old, &self.diff, &self.accounts, environment).await
+    }
+
+    /// Whether the plan can go on with what is left of the units when they stand still. It can't where a sink is replaced
+    /// that keeps more than what it could not deliver: that has to come to its end first.
+    ///
+    /// # Errors
+    /// What was kept can't be read.
+    pub(crate) fn continues(&self, environment: &Environment) -> anyhow::Result<bool> {
+        let Self { old, new, diff, .. } = self;
+        for node in &old.nodes {
+            let Some(after) = new.place(&node.id).map(|place| &new.nodes[place]) else { continue };
+            let is_sink = matches!(&node.plan, ComponentPlan::Sink(_));
+            if (diff.replaced.contains(&node.id) || node.retired)
+                && (after.kind() != node.kind() || is_sink && environment.store.load(&node.id)?.position.is_some())
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// How a unit has stopped.

@@ -14,7 +14,7 @@ use crate::checkpoint::{Outcome, Store};
 use crate::dead_letters::DeadLetters;
 use crate::telemetry::Account;
 use crate::topology::{
-    AllSuspects, Ended, Environment, Fresh, Graph, Node, Orders, Pause, Salvage, Status, Taps, Workers, rebuild,
+    AllSuspects, Diff, Ended, Environment, Fresh, Graph, Node, Orders, Pause, Salvage, Status, Taps, Workers, rebuild,
     run_part,
 };
 
@@ -97,7 +97,8 @@ impl Bench {
     pub(crate) async fn reload(&self, part: Part, nodes: Vec<Node>, still: impl AsyncFnOnce()) -> Part {
         let graph = Graph { nodes };
         let accounts = part.status.accounts();
-        let fresh = Fresh::prepare(&graph, &part.graph, &accounts, &self.environment).await.expect("built");
+        let diff = Diff::between(&part.graph, &graph, self.environment.conditions.as_ref());
+        let fresh = Fresh::prepare(&graph, &part.graph, &diff, &accounts, &self.environment).await.expect("built");
         let mut salvage = part.pause().await;
         still().await;
         self.run(salvage.with_retired(&graph), fresh, salvage).await

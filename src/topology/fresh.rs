@@ -43,7 +43,7 @@ pub(super) enum Made {
 }
 
 impl Fresh {
-    /// Builds what `graph` needs beyond `old`, which runs on. What goes on under its name is entered in the account that
+    /// Builds what `graph` needs beyond `old`, which runs on and from which it differs by `diff`. What goes on under its name is entered in the account that
     /// it has.
     ///
     /// # Errors
@@ -51,11 +51,11 @@ impl Fresh {
     pub(crate) async fn prepare(
         graph: &Graph,
         old: &Graph,
+        diff: &Diff,
         accounts: &[Arc<Account>],
         environment: &Environment,
     ) -> anyhow::Result<Self> {
         let mut fresh = Self::default();
-        let diff = Diff::between(old, graph, environment.conditions.as_ref());
         for (place, node) in graph.nodes.iter().enumerate().filter(|(_, node)| diff.builds(&node.id)) {
             let goes_on = old.place(&node.id).is_some_and(|before| old.nodes[before].has_same_account(node));
             let account = accounts.iter().find(|account| goes_on && *account.component() == node.id).cloned();

@@ -34,12 +34,7 @@ impl Status {
                 return Ok(print(&(serde_json::to_string_pretty(&first)? + "\n")));
             }
             thread::sleep(SPAN);
-            let mut exit = Exit::Ok;
-            self.running.ask(&Command::Status, |_, answer| {
-                exit = print(&text(&first, &read(answer)?, SPAN));
-                Ok(exit)
-            });
-            Ok(exit)
+            Ok(self.running.ask(&Command::Status, |_, answer| Ok(print(&text(&first, &read(answer)?, SPAN)))))
         })
     }
 }

@@ -145,10 +145,7 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
             used: used.shown_of(&pipeline.id),
         })
         .collect();
-    let mut graph = graph(&pipelines, &plans, &buffers, &edges, &refused);
-    for node in &mut graph.nodes {
-        node.written = settings.remove(&node.id).unwrap_or_default();
-    }
+    let graph = graph(&pipelines, &plans, &buffers, settings, &edges, &refused);
     let components = pipelines.iter().flat_map(|pipeline| pipeline.components.values().map(move |one| (pipeline, one)));
     let place = |(pipeline, one): (&Pipeline<'_>, &ComponentConfig<'_>)| {
         (ComponentId::new(&pipeline.id, &one.id), (Arc::clone(pipeline.origin.file()), one.id_span.clone()))
@@ -242,6 +239,7 @@ fn graph(
     pipelines: &[Pipeline<'_>],
     plans: &HashMap<ComponentId, Plan>,
     buffers: &HashMap<ComponentId, BufferSettings>,
+    mut settings: HashMap<ComponentId, Written>,
     edges: &[Edge],
     refused: &BTreeSet<&str>,
 ) -> Graph {
@@ -251,7 +249,8 @@ fn graph(
             let id = ComponentId::new(&pipeline.id, &component.id);
             if let Some(plan) = plans.get(&id) {
                 let buffer = buffers.get(&id).cloned().unwrap_or_default();
-                nodes.push(Node { buffer, ..Node::new(id, plan.clone(), Vec::new()) });
+                let written = settings.remove(&id).unwrap_or_default();
+                nodes.push(Node { buffer, written, ..Node::new(id, plan.clone(), Vec::new()) });
             }
         }
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reload::Fleet;
 use crate::telemetry::Account;
+use crate::topology::Status;
 
 /// How the daemon is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -95,7 +96,7 @@ impl Overview {
         let (statuses, names) = (fleet.statuses(), fleet.components());
         // What is removed is shown for as long as it has something to hand on.
         let shown = |account: &Account| names.contains(account.component()) || account.tally().in_flight > 0;
-        let failed = |status: &crate::topology::Status| Some((status.pipelines().to_owned(), status.failure()?));
+        let failed = |status: &Status| Some((status.pipelines().to_owned(), status.failure()?));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -105,7 +106,7 @@ impl Overview {
             failures: statuses.iter().filter_map(failed).collect(),
             components: statuses
                 .iter()
-                .flat_map(crate::topology::Status::accounts)
+                .flat_map(Status::accounts)
                 .filter(|account| shown(account))
                 .map(|account| Component::of(&account))
                 .collect(),

@@ -1,8 +1,8 @@
 //! The threads that work on events. They wait for nothing, and so as many as there are cores keep all cores busy; tasks
 //! that wait for files and sockets have threads of their own, which heavy work does not hold up.
 
+use std::io;
 use std::num::NonZeroUsize;
-use std::{io, mem};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -34,7 +34,7 @@ impl Pool {
 impl Drop for Pool {
     /// Nobody is left who wants to know what work under way will come to.
     fn drop(&mut self) {
-        if let Some(runtime) = mem::take(&mut self.0) {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

@@ -10,7 +10,7 @@ use super::settings::{Configuration, say, show};
 use crate::config::daemon::DaemonSettings;
 use crate::daemon::{self, Ended, Options, Watch};
 use crate::telemetry::{LogFormat, start_logging};
-use crate::topology::Pool;
+use crate::topology::Workers;
 
 /// Run the pipelines, and follow their files
 #[derive(Args, Debug)]
@@ -73,20 +73,19 @@ impl Run {
                 return Exit::Usage;
             }
         };
-        let threads = daemon::threads(&settings);
+        let workers = Workers::new(daemon::threads(&settings));
         // With --once nobody looks, unless an address is asked for: it may stand beside a daemon.
         let serve = !self.once || self.telemetry_address.is_some();
-        let start = |workers| {
-            let options = Options { settings, paths, watch, once: self.once, workers, serve, throttle };
+        let options = Options { settings, paths, watch, once: self.once, workers, serve, throttle };
+        let start = || {
             let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build()?;
+                tokio::runtime::Builder::new_multi_thread().worker_threads(workers.count()).enable_all().build()?;
             let ended = runtime.block_on(daemon::run(options, compiled));
             // A thread may hang in a write that nobody takes; the process does not wait for it.
             runtime.shutdown_background();
             ended
         };
-        let ended = Pool::start(threads).map_err(Into::into).and_then(|(_pool, workers)| start(workers));
-        match ended {
+        match start() {
             Ok(Ended::Done) => Exit::Ok,
             Ok(Ended::CutShort | Ended::Lost(_)) => Exit::Failure,
             Err(error) => {

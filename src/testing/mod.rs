@@ -2,6 +2,7 @@
 
 mod scripted;
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ impl Bench {
             dead_letters: DeadLetters::new(folder.path(), 64 << 20),
             suspects: AllSuspects::default(),
             once: false,
-            workers: Workers::of_test(2),
+            workers: Workers::new(NonZeroUsize::MIN.saturating_add(1)),
             edge_capacity: 4096,
             checkpoint_interval: Duration::from_secs(1),
             require_healthy: false,

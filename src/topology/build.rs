@@ -51,7 +51,8 @@ pub(crate) struct Environment {
     pub(crate) store: Store,
     /// Whether the run ends with its input.
     pub(crate) once: bool,
-    /// Work on events. A component may work on one batch more at once than there are, and a state has as many shards.
+    /// How work on events is done: a component works on one batch more at once than there are threads, and a state has as
+    /// many shards.
     pub(crate) workers: Workers,
     /// What components could not survive.
     pub(crate) suspects: AllSuspects,
@@ -196,7 +197,7 @@ impl Place<'_> {
         let Ends { inlet, line: (_, commands), .. } = ends;
         let mut saved = environment.store.load(&node.id)?;
         saved.position = position.or(saved.position);
-        let (parallelism, workers) = (environment.workers.count() + 1, environment.workers.clone());
+        let (parallelism, workers) = (environment.workers.count() + 1, environment.workers);
         let mut undelivered = Vec::new();
         match old {
             // What it has done since its last epoch is not done again.

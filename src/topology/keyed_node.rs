@@ -1,4 +1,4 @@
-//! The task of a transform with state: batches are split on the pool, several at once, and then taken in order by the
+//! The task of a transform with state: batches are split, several at once, and then taken in order by the
 //! shards that own the keys.
 
 use std::panic::AssertUnwindSafe;
@@ -60,7 +60,7 @@ const TICK: Duration = Duration::from_millis(100);
 impl KeyedNode {
     /// Runs until the input ends; if it shall pause, returns itself.
     pub(crate) async fn run(mut self) -> anyhow::Result<Option<Self>> {
-        let mut pipeline: Pipeline<Prepared> = Pipeline::new(self.parallelism, self.workers.clone());
+        let mut pipeline: Pipeline<Prepared> = Pipeline::new(self.parallelism, self.workers);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let splitter = self.splitter();
@@ -114,7 +114,7 @@ impl KeyedNode {
         }
     }
 
-    /// Splits a batch on the pool, for the floors as they are now: if they rise before its turn, it may be split again.
+    /// Splits a batch, for the floors as they are now: if they rise before its turn, it may be split again.
     fn begin(&self, parcel: Parcel, pipeline: &mut Pipeline<Prepared>) {
         if let Parcel { batch, event_bytes, split: Some(split), room } = parcel {
             let events = batch.len() as u64;
@@ -210,7 +210,7 @@ impl KeyedNode {
             }
             None => std::iter::repeat_with(|| None).take(self.shards.len()).collect(),
         };
-        let yields = self.shards.step(parts, watermark, &self.workers).await?;
+        let yields = self.shards.step(parts, watermark, self.workers).await?;
         let step = Step { batch: batch.as_ref(), yields, watermark, partition: &self.partition };
         self.keyed.gather(step, &mut outputs)?;
         self.links.account.busy(start.elapsed());
@@ -311,13 +311,13 @@ impl Shards {
         &mut self,
         parts: Vec<Option<AnyPart>>,
         watermark: Time,
-        workers: &Workers,
+        workers: Workers,
     ) -> anyhow::Result<Vec<AnyYield>> {
         let start = Instant::now();
         let result = if self.cost > Self::WORTH_SHARING && self.shards.len() > 1 {
             let mut jobs = Vec::with_capacity(self.shards.len());
             for (mut shard, part) in self.shards.drain(..).zip(parts) {
-                jobs.push(workers.spawn(move || {
+                jobs.push(workers.spawn(Some(self.cost), move || {
                     let yielded = shard.step(part, watermark);
                     (shard, yielded)
                 }));

@@ -40,5 +40,5 @@ pub(crate) use retirement::Retirement;
 pub(crate) use salvage::Salvage;
 pub(crate) use suspects::{AllSuspects, message};
 pub(crate) use taps::Taps;
-pub(crate) use workers::{Pool, Workers};
+pub(crate) use workers::Workers;
 pub(crate) use written::{Setting, SettingChange, Written};

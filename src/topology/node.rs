@@ -86,9 +86,8 @@ pub(crate) enum Finished<T> {
     Barrier(Epoch),
 }
 
-/// Work that takes longer than this is worth a worker: to hand it over and back wakes two threads, which takes some
-/// microseconds of each core.
-const WORTH_HANDING_OVER: f64 = 100e-6;
+/// Work that takes longer than this is worth another thread: to hand it over and back takes some microseconds.
+const WORTH_HANDING_OVER: Duration = Duration::from_micros(100);
 
 impl<T: Send + 'static> Pipeline<T> {
     /// At most `most` jobs are under way at once.
@@ -122,12 +121,13 @@ impl<T: Send + 'static> Pipeline<T> {
             });
             (done, start.elapsed())
         };
-        let job = if self.cost.is_some_and(|cost| cost * events as f64 <= WORTH_HANDING_OVER) {
+        let expected = self.cost.map(|cost| Duration::from_secs_f64(cost * events as f64));
+        let job = if expected.is_some_and(|expected| expected <= WORTH_HANDING_OVER) {
             let (done, took) = work();
             self.note(took, events);
             Job::Done(done)
         } else {
-            Job::UnderWay(self.workers.spawn(work))
+            Job::UnderWay(self.workers.spawn(expected, work))
         };
         self.entries.push_back(Entry::Job { job, receipt });
     }

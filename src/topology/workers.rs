@@ -1,61 +1,39 @@
-//! The threads that work on events. They wait for nothing, and so as many as there are cores keep all cores busy; tasks
-//! that wait for files and sockets have threads of their own, which heavy work does not hold up.
+//! Where work on events is done. As many threads as there are cores run all tasks, and short work is done among them: to
+//! hand it to other threads would wake these, and have more threads than cores. Long work would hold up the tasks that
+//! wait for files and sockets, and so has threads of its own.
 
-use std::io;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
-/// A handle to the threads that work on events.
-#[derive(Clone, Debug)]
-pub(crate) struct Workers {
-    handle: Handle,
-    count: usize,
-}
+/// The most that a task on the same thread may be held up by.
+const SHORT: Duration = Duration::from_millis(5);
 
-/// The threads, until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Pool(Option<Runtime>);
-
-impl Pool {
-    /// Starts so many.
-    ///
-    /// # Errors
-    /// The system has no threads to give.
-    pub(crate) fn start(count: NonZeroUsize) -> io::Result<(Self, Workers)> {
-        let count = count.get();
-        let runtime = Builder::new_multi_thread().worker_threads(count).thread_name("events").build()?;
-        let workers = Workers { handle: runtime.handle().clone(), count };
-        Ok((Self(Some(runtime)), workers))
-    }
-}
-
-impl Drop for Pool {
-    /// Nobody is left who wants to know what work under way will come to.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
+/// How many threads work at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Workers(NonZeroUsize);
 
 impl Workers {
-    /// The runtime that a test runs in.
-    #[cfg(test)]
-    pub(crate) fn of_test(count: usize) -> Self {
-        Self { handle: Handle::current(), count }
+    /// So many.
+    pub(crate) fn new(count: NonZeroUsize) -> Self {
+        Self(count)
     }
 
     /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.count
+    pub(crate) fn count(self) -> usize {
+        self.0.get()
     }
 
-    /// Works on something as soon as a thread is free.
-    pub(crate) fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        // From outside: a task that one of these threads spawned would wait in a place of that thread's that no other may
-        // take from.
-        self.handle.spawn(async move { work() })
+    /// Works on something as soon as a thread is free. `expected` is how long that will take, if it is known.
+    pub(crate) fn spawn<T: Send + 'static>(
+        self,
+        expected: Option<Duration>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        match expected {
+            Some(expected) if expected <= SHORT => tokio::spawn(async move { work() }),
+            _ => spawn_blocking(work),
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! The `logd` command: arguments → command → exit code.
 
 /// Batches are made by one thread and freed by another, megabytes at a time: glibc's own allocator gives such memory
-/// back to the system at once, and fetches it anew page by page.
+/// back to the system at once, and fetches it anew page by page. Without huge pages: what is used here and there of one
+/// would count for the whole.
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     logd::cli::main()

@@ -92,6 +92,10 @@ impl HttpSink {
 }
 
 impl Sink for HttpSink {
+    async fn probe(&self) -> anyhow::Result<()> {
+        self.client.reach(self.uri.base().url()).await
+    }
+
     async fn deliver(&self, batch: &Batch) -> Attempt {
         let mut attempt = Attempt::delivered();
         let begun = Instant::now();

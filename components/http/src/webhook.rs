@@ -101,6 +101,10 @@ impl Webhook {
 }
 
 impl Sink for Webhook {
+    async fn probe(&self) -> anyhow::Result<()> {
+        self.client.reach(&self.url).await
+    }
+
     /// The driver gives it one event at a time; of several, those after one that failed wait with it.
     async fn deliver(&self, batch: &Batch) -> Attempt {
         let mut attempt = Attempt::delivered();

@@ -1,6 +1,7 @@
 //! How a target is reached, and the client that does it.
 
 use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,10 @@ use bytes::Bytes;
 use logd_sdk::Clock;
 use logd_sdk::report::Report;
 use logd_sdk::settings::{ClientTls, Secret};
-use reqwest::dns::Resolve;
+use reqwest::dns::{Name, Resolve};
 use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Identity, Method, Proxy, Response, Url, redirect};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::resolver::{Guard, System};
@@ -76,6 +78,7 @@ impl Connection<'_> {
 
     /// Builds the client, which takes the addresses of names from `names`.
     pub(super) async fn client_with(&self, clock: Clock, names: Arc<dyn Resolve>) -> anyhow::Result<Client> {
+        let names = Arc::new(Guard::new(self.addresses, names));
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
@@ -88,7 +91,7 @@ impl Connection<'_> {
             .no_deflate()
             .connect_timeout(CONNECT.min(self.timeout))
             .timeout(self.timeout)
-            .dns_resolver(Arc::new(Guard::new(self.addresses, names)))
+            .dns_resolver(Arc::clone(&names))
             .danger_accept_invalid_certs(self.tls.verify_certificate == Some(false));
         if let Some(ca) = self.tls.ca()? {
             let certificates = Certificate::from_pem_bundle(ca).context("`tls.ca_file` is not PEM")?;
@@ -103,11 +106,14 @@ impl Connection<'_> {
             builder =
                 builder.identity(identity.context("`tls.crt_file` and `tls.key_file` are no certificate and key")?);
         }
-        if let Some(proxy) = self.proxy {
-            builder = builder.proxy(Proxy::all(proxy.expose()).map_err(|_| anyhow::anyhow!("`proxy` is no URI"))?);
+        let mut proxy = None;
+        if let Some(uri) = self.proxy {
+            let no_uri = || anyhow::anyhow!("`proxy` is no URI");
+            builder = builder.proxy(Proxy::all(uri.expose()).map_err(|_| no_uri())?);
+            proxy = Some(Url::parse(uri.expose()).map_err(|_| no_uri())?);
         }
         let http = builder.build().context("the client can't be made")?;
-        Ok(Client { http, timeout: self.timeout, clock })
+        Ok(Client { http, names, proxy, timeout: self.timeout, clock })
     }
 }
 
@@ -115,6 +121,8 @@ impl Connection<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
+    names: Arc<Guard>,
+    proxy: Option<Url>,
     timeout: Duration,
     clock: Clock,
 }
@@ -136,6 +144,32 @@ impl Client {
             }
             Err(error) => Verdict::Again { after: None, error: self.describe(&error) },
         }
+    }
+
+    /// Whether a connection can be made to where `url` leads, or to the proxy. Nothing is sent: nobody knows what a
+    /// stranger would make of it.
+    ///
+    /// # Errors
+    /// None can be made, and why.
+    pub(crate) async fn reach(&self, url: &Url) -> anyhow::Result<()> {
+        let url = self.proxy.as_ref().unwrap_or(url);
+        let within = CONNECT.min(self.timeout);
+        let connected = timeout(within, self.connect(url)).await;
+        connected.with_context(|| format!("no connection within {within:?}"))?.context("it can't be reached")
+    }
+
+    async fn connect(&self, url: &Url) -> anyhow::Result<()> {
+        let port = url.port_or_known_default().context("there is no port")?;
+        let host = url.host_str().context("there is no host")?;
+        let addresses: Vec<SocketAddr> = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) => vec![(address, port).into()],
+            Err(_) => {
+                let found = self.names.resolve(host.parse::<Name>()?).await.map_err(anyhow::Error::from_boxed)?;
+                found.map(|address| (address.ip(), port).into()).collect()
+            }
+        };
+        TcpStream::connect(&addresses[..]).await?;
+        Ok(())
     }
 
     /// What went wrong, without the URI, which may hold a secret.

@@ -5,6 +5,7 @@
 //! those.
 
 use std::error::Error;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -16,6 +17,12 @@ use super::Addresses;
 pub(super) struct Guard {
     addresses: Addresses,
     names: Arc<dyn Resolve>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Guard").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
 }
 
 impl Guard {

@@ -115,6 +115,30 @@ async fn what_can_not_be_reached_is_said_without_the_uri() {
 }
 
 #[tokio::test]
+async fn whether_it_can_be_reached_is_known_without_a_request() {
+    let receiver = Receiver::start([]).await;
+    let url = |host: &str| Url::parse(&receiver.uri("/canary").replace("127.0.0.1", host)).unwrap();
+    let client = client(|_| {}).await;
+    client.reach(&url("127.0.0.1")).await.unwrap();
+    client.reach(&url("localhost")).await.unwrap();
+    assert_eq!(receiver.requests().len(), 0);
+    let guarded = self::client(|connection| connection.addresses = Addresses::Public).await;
+    let message = format!("{:#}", guarded.reach(&url("localhost")).await.unwrap_err());
+    assert_eq!(message, "it can't be reached: `localhost` leads to no address of the internet");
+    let closed = url("127.0.0.1");
+    drop(receiver);
+    let message = soon(async {
+        loop {
+            match client.reach(&closed).await {
+                Ok(()) => tokio::task::yield_now().await,
+                Err(error) => return format!("{error:#}"),
+            }
+        }
+    });
+    assert_eq!(message.await, "it can't be reached: Connection refused (os error 111)");
+}
+
+#[tokio::test]
 async fn little_is_read_of_a_large_answer() {
     let mut receiver = Receiver::start([Reply::Large(10 << 20), Reply::Large(MOST_READ - 1)]).await;
     let client = client(|_| {}).await;

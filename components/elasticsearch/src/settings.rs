@@ -140,7 +140,8 @@ auth = { strategy = "basic", user = "logd", password = "${ELASTICSEARCH_PASSWORD
 "#;
 
     fn files(&mut self) -> Vec<(KeyPath, &mut TextFile)> {
-        self.tls.files("tls")
+        let template = self.template.iter_mut().filter_map(|template| template.file.as_mut());
+        template.map(|file| (["template", "file"].into(), file)).chain(self.tls.files("tls")).collect()
     }
 
     fn check(&self, check: &mut Check<'_>) {
@@ -272,10 +273,7 @@ impl SinkSettings for ElasticsearchSettings {
         let indices = Indices::new(names);
         let pattern = indices.pattern();
         let retention = days.map(|(keep, days)| Retention::new(days, pattern.clone(), *keep, context.clock.clone()));
-        let template = match &self.template {
-            Some(template) => Some(template.load(pattern, data_stream).await?),
-            None => None,
-        };
+        let template = self.template.as_ref().map(|template| template.load(pattern, data_stream)).transpose()?;
         let form = Form { indices, action, timestamp: data_stream };
         Ok(Elasticsearch::new(Nodes::new(nodes)?, form, template, retention, self.delivery().attempt_timeout))
     }

@@ -4,12 +4,11 @@
 //! An index that events make before their template is there has guessed mappings for good, so nothing is delivered until
 //! the template has been taken.
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use elasticsearch::http::Method;
 use logd_sdk::report::Report;
+use logd_sdk::settings::{Fault, TextFile};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -32,7 +31,7 @@ pub(crate) struct TemplateSettings {
     /// with a shard, no replica, and mappings for `timestamp`, `service`, `level`, `user_id`, `request_id`, `endpoint`,
     /// `message`, `ip_address`, `response_time_ms` and `is_anomaly`.
     #[serde(default)]
-    file: Option<PathBuf>,
+    pub(crate) file: Option<TextFile>,
 }
 
 /// A template that is to be put.
@@ -51,21 +50,23 @@ impl TemplateSettings {
                 "a template's name has letters, digits, `-`, `_` and `.` in it, and nothing else",
             );
         }
+        let Some((file, text)) = self.file.as_ref().and_then(|file| Some((file, file.text()?))) else { return };
+        if let Err(error) = serde_json::from_str::<Map<String, Value>>(text) {
+            let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+            let place = (before + error.column().saturating_sub(1)).min(text.len());
+            let fault = Fault::new(format!("this is no JSON object: {error}")).at(place..place);
+            report.fault([key, "file"], fault).in_file(file);
+        }
     }
 
     /// The template, for indices that match `pattern`, or for data streams.
     ///
     /// # Errors
-    /// The file can't be read, or is no JSON object.
-    pub(crate) async fn load(&self, pattern: String, data_stream: bool) -> anyhow::Result<Template> {
+    /// The file could not be read.
+    pub(crate) fn load(&self, pattern: String, data_stream: bool) -> anyhow::Result<Template> {
         let body = match &self.file {
-            Some(file) => {
-                let shown = file.display();
-                let text = tokio::fs::read(file).await.with_context(|| format!("{shown} can't be read"))?;
-                serde_json::from_slice::<Map<_, _>>(&text).with_context(|| format!("{shown} is no JSON object"))?;
-                text
-            }
-            None => serde_json::to_vec(&classic(pattern, data_stream)?)?,
+            Some(file) => file.text().context("the template's file could not be read")?.to_owned(),
+            None => serde_json::to_string(&classic(pattern, data_stream)?)?,
         };
         Ok(Template { path: format!("_index_template/{}", self.name), body: body.into() })
     }
@@ -99,30 +100,34 @@ impl Template {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn the_built_in_one_is_for_the_indices_of_the_sink() {
+    #[test]
+    fn the_built_in_one_is_for_the_indices_of_the_sink() {
         let settings: TemplateSettings = toml::from_str("name = 'logs'").unwrap();
-        let template = settings.load("logs-*".to_owned(), false).await.unwrap();
+        let template = settings.load("logs-*".to_owned(), false).unwrap();
         assert_eq!(template.path, "_index_template/logs");
         let body: Value = serde_json::from_slice(&template.body).unwrap();
         assert_eq!(body["index_patterns"], json!(["logs-*"]));
         assert_eq!(body["template"]["mappings"]["properties"]["ip_address"]["type"], "ip");
         assert_eq!(body["data_stream"], Value::Null);
-        let template = settings.load("logs-app-prod".to_owned(), true).await.unwrap();
+        let template = settings.load("logs-app-prod".to_owned(), true).unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&template.body).unwrap()["data_stream"], json!({}));
     }
 
-    #[tokio::test]
-    async fn ones_own_is_taken_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("template.json");
-        let settings = TemplateSettings { name: "own".to_owned(), file: Some(file.clone()) };
-        let load = || settings.load("logs".to_owned(), false);
-        assert!(load().await.err().unwrap().to_string().ends_with("template.json can't be read"));
-        std::fs::write(&file, "[]").unwrap();
-        assert!(load().await.err().unwrap().to_string().ends_with("template.json is no JSON object"));
-        std::fs::write(&file, r#"{ "index_patterns": ["x"] }"#).unwrap();
-        assert_eq!(load().await.unwrap().body, r#"{ "index_patterns": ["x"] }"#);
+    #[test]
+    fn ones_own_is_taken_as_it_is() {
+        let own = |text: &str| {
+            let mut settings: TemplateSettings = toml::from_str("name = 'own'\nfile = 'template.json'").unwrap();
+            settings.file.as_mut().unwrap().set_text(text);
+            settings
+        };
+        let mut report = Report::default();
+        let text = "{\n  \"index_patterns\": }";
+        own(text).check("template", &mut report);
+        let [problem] = report.problems() else { panic!("one mistake") };
+        assert_eq!(problem.message, "this is no JSON object: expected value at line 2 column 21");
+        assert_eq!(problem.within.clone().map(|at| &text[at.start..]), Some("}"));
+        let text = r#"{ "index_patterns": ["x"] }"#;
+        assert_eq!(own(text).load("logs".to_owned(), false).unwrap().body, text);
     }
 
     #[test]

@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Watches the folders of some paths.
 pub(crate) struct Watch {
     hints: Receiver<()>,
+    /// When the first hint came that nobody has been told of.
+    noticed: Option<Instant>,
     watcher: Option<notify::RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
     used: Arc<Mutex<BTreeSet<PathBuf>>>,
@@ -45,7 +47,7 @@ impl Watch {
                 tracing::warn!(error = %error, "Pipeline files can't be watched; send SIGHUP to reload them.");
             })
             .ok();
-        let mut watch = Self { hints, watcher, watched: BTreeSet::new(), used };
+        let mut watch = Self { hints, noticed: None, watcher, watched: BTreeSet::new(), used };
         watch.also(paths);
         watch
     }
@@ -70,11 +72,15 @@ impl Watch {
 
     /// Returns when something may have changed, and nothing more has for a short while. Safe to cancel.
     pub(crate) async fn changed(&mut self) {
-        if self.hints.recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
-        let latest = Instant::now() + PATIENCE;
+        let noticed = match self.noticed {
+            Some(noticed) => noticed,
+            None if self.hints.recv().await.is_none() => return std::future::pending().await,
+            // What is taken out of the channel here must outlive a call that is dropped.
+            None => *self.noticed.insert(Instant::now()),
+        };
+        let latest = noticed + PATIENCE;
         while let Ok(Some(())) = timeout_at(latest.min(Instant::now() + QUIET), self.hints.recv()).await {}
+        self.noticed = None;
     }
 }
 
@@ -110,6 +116,18 @@ mod tests {
 
     /// Far longer than a hint needs.
     const DEADLINE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_call_that_is_dropped_costs_no_hint() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new(&[folder.path().to_owned()]);
+        write(folder.path().join("a.toml"), "x").unwrap();
+        while watch.noticed.is_none() {
+            // Something else comes up, over and over.
+            let _ = timeout(Duration::from_millis(1), watch.changed()).await;
+        }
+        timeout(DEADLINE, watch.changed()).await.expect("the edit is noticed all the same");
+    }
 
     #[tokio::test]
     async fn edits_are_noticed_beside_a_log_that_never_rests() {

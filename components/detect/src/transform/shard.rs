@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use anyhow::ensure;
 use foldhash::fast::RandomState;
 use logd_sdk::keyed::{self, Save};
 use logd_sdk::{Time, snapshot};
@@ -184,11 +185,7 @@ impl keyed::Shard for Shard {
     fn load(&mut self, key: &[u8], state: &[u8]) -> anyhow::Result<()> {
         let (fingerprint, state): (u64, KeyState) = snapshot::decode(VERSION, state)?;
         let name: Arc<[u8]> = key.into();
-        if fingerprint != self.shared.fingerprint {
-            // Values of another field or algorithm, or of other keys: nothing to judge by. The snapshot lets go of it.
-            self.changed.insert(name);
-            return Ok(());
-        }
+        ensure!(fingerprint == self.shared.fingerprint, "the baseline is of another field, or of other keys");
         note_open(&mut self.open, &name, &state);
         self.keys.insert(name, Box::new(Watched { state, saved: true }));
         Ok(())

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use logd_disklog::fs::Real;
@@ -19,14 +20,26 @@ pub(crate) struct DeadLetters(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
-    max_size: u64,
+    max_size: AtomicU64,
     writer: OnceCell<Writer>,
 }
 
 impl DeadLetters {
     /// For the daemon whose state is in `data_dir`; they take `max_size` bytes at most.
     pub(crate) fn new(data_dir: &Path, max_size: u64) -> Self {
-        Self(Arc::new(Inner { folder: folder(data_dir), max_size, writer: OnceCell::new() }))
+        Self(Arc::new(Inner { folder: folder(data_dir), max_size: max_size.into(), writer: OnceCell::new() }))
+    }
+
+    /// They take this much at most from now on.
+    ///
+    /// # Errors
+    /// The log is closed.
+    pub(crate) async fn resize(&self, max_size: u64) -> anyhow::Result<()> {
+        self.0.max_size.store(max_size, Ordering::Relaxed);
+        if let Some(writer) = self.0.writer.get() {
+            writer.resize(max_size).await.context("their log can't be resized")?;
+        }
+        Ok(())
     }
 
     /// Keeps these events, each for its reason. Returns how many could not be kept because the log is full.
@@ -90,7 +103,7 @@ impl DeadLetters {
     async fn writer(&self) -> anyhow::Result<&Writer> {
         let open = || async {
             let Inner { folder, max_size, .. } = &*self.0;
-            let (log, found) = Log::open(Arc::new(Real), folder, *max_size)
+            let (log, found) = Log::open(Arc::new(Real), folder, max_size.load(Ordering::Relaxed))
                 .with_context(|| format!("the dead letters in {} can't be opened", folder.display()))?;
             if !found.is_clean() {
                 tracing::warn!(folder = %folder.display(), torn_bytes = found.torn, broken_records = found.broken,

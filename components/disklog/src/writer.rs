@@ -30,6 +30,7 @@ enum Request {
     Append { records: Vec<Bytes>, durable: bool, reply: Reply<Range<u64>> },
     Sync { reply: Reply<u64> },
     Release { up_to: u64, reply: Reply<()> },
+    Resize { max_size: u64, reply: Reply<()> },
     Close { reply: Reply<()> },
 }
 
@@ -94,6 +95,14 @@ impl Writer {
         self.ask(0, |reply| Request::Release { up_to, reply }).await
     }
 
+    /// Lets the log take `max_size` bytes from now on. What is there stays, even if that is more.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn resize(&self, max_size: u64) -> Result<(), Error> {
+        self.ask(0, |reply| Request::Resize { max_size, reply }).await
+    }
+
     /// Makes all durable and gives the folder free, once everything that was asked for before is done. All calls after
     /// that, by any clone, say [`Error::Closed`]; what is in the log can still be read.
     ///
@@ -155,6 +164,10 @@ fn run(mut log: Log, mut requests: mpsc::UnboundedReceiver<(Request, OwnedSemaph
                 })),
                 Request::Release { up_to, reply } => {
                     let _ = reply.send(log.release(up_to));
+                }
+                Request::Resize { max_size, reply } => {
+                    log.max_size = max_size;
+                    let _ = reply.send(Ok(()));
                 }
                 Request::Close { reply } => {
                     requests.close();

@@ -1,6 +1,10 @@
 //! Edits of a pipeline file while it runs.
 
-use crate::support::{Place, Running, get, run};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use crate::support::{Place, Running, free_address, get, run};
 
 fn pipeline(rate: u32, codec: &str) -> String {
     format!(
@@ -61,6 +65,58 @@ fn state_that_does_not_fit_any_more_starts_anew() {
     assert!(status.success(), "{err}");
 }
 
+/// A detector of another field has no use for what the old one has learnt, but it can learn from what came before.
+#[test]
+fn a_state_is_made_of_the_events_that_came_before() {
+    for (migrate, finds) in [("warm", true), ("fresh", false)] {
+        let place = Place::new();
+        let detector = |field: &str| {
+            format!(
+                "[sources.x]\ntype = \"file\"\ninclude = [\"x.log\"]\n\
+                 [transforms.p]\ntype = \"parse\"\ninputs = [\"x\"]\nformat = \"json\"\n\
+                 [transforms.z]\ntype = \"zscore\"\ninputs = [\"p\"]\nfield = \"{field}\"\nmigrate = \"{migrate}\"\n\
+                 baseline.min_samples = 50\n\
+                 [sinks.anomalies]\ntype = \"console\"\ninputs = [\"z.anomalies\"]\nencoding.codec = \"json\"\n\
+                 [sinks.all]\ntype = \"file\"\ninputs = [\"p\"]\npath = \"all.log\"\n"
+            )
+        };
+        let usual: String = (0..100).map(|n| format!("{{\"a\":{},\"b\":{}}}\n", 10 + n % 3, 50 + n % 5)).collect();
+        place.write("logd.toml", "checkpoint.interval = \"10ms\"\n");
+        place.write("x.log", &usual);
+        place.write("pipelines/p.toml", detector("a"));
+        let address = free_address();
+        let mut logd = Running::start(place.logd().args(["run", "--telemetry-address", &address]));
+        let read = |place: &Place| std::fs::read_to_string(place.path("all.log")).map_or(0, |all| all.lines().count());
+        logd.wait_for("the usual", |_| read(&place) == 100);
+        // What is planned is judged by the last checkpoint.
+        let checkpoints = || -> u64 {
+            let metrics = get(&address, "/metrics");
+            let of =
+                |line: &str| line.strip_prefix("logd_checkpoint_completed_total{")?.split(' ').nth(1)?.parse().ok();
+            metrics.lines().find_map(of).unwrap_or(0)
+        };
+        let before = checkpoints();
+        logd.wait_for("a checkpoint", |_| checkpoints() > before + 1);
+        place.write("pipelines/p.toml", detector("b"));
+        let (code, planned) = command(&place, &["plan"]);
+        // Unless the watch was first.
+        if code == Some(2) {
+            assert!(planned.contains("starts anew"), "{planned}");
+            assert_eq!(planned.contains("with the events that were kept"), finds, "{planned}");
+        }
+        logd.wait_for("reload", |logd| logd.err().contains("reloaded"));
+        assert!(logd.err().contains("starting anew"), "{}", logd.err());
+        // 400 is usual in neither.
+        let mut log = OpenOptions::new().append(true).open(place.path("x.log")).expect("the log");
+        log.write_all(b"{\"a\":11,\"b\":400}\n").expect("written");
+        logd.wait_for("the unusual", |_| read(&place) == 101);
+        logd.signal("TERM");
+        let (status, out, err) = logd.end();
+        assert!(status.success(), "{err}");
+        assert_eq!(out.contains("\"value\":400"), finds, "{migrate}: {out}");
+    }
+}
+
 /// What a command says, and how it ends.
 fn command(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
     let said = run(place.logd().args(arguments));
@@ -110,6 +166,46 @@ fn commands_say_what_an_edit_does_and_undo_it() {
     assert!(logd.end().0.success());
     let (code, said) = command(&place, &["status"]);
     assert!(code == Some(69) && said.contains("no logd runs"), "{said}");
+}
+
+/// Its file is followed too, as far as that can be done.
+#[test]
+fn the_daemons_own_settings_follow_their_file() {
+    let place = Place::new();
+    let [first, second] = [free_address(), free_address()];
+    let own = |address: &str, level: &str, more: &str| {
+        format!("telemetry.address = \"{address}\"\ntelemetry.log_level = \"{level}\"\n{more}\n")
+    };
+    place.write("pipelines/p.toml", pipeline(100, "text"));
+    place.write("logd.toml", own(&first, "error", ""));
+    let mut logd = Running::start(place.logd().arg("run"));
+    logd.wait_for("log line", |logd| logd.out().lines().count() > 10);
+    assert!(get(&first, "/ready").contains("\"ready\":true"));
+    assert_eq!(logd.err(), "");
+
+    place.write("logd.toml", own(&second, "info", "checkpoint.interval = \"200ms\""));
+    logd.wait_for("reload", |logd| logd.err().contains("settings are reloaded"));
+    let lines = logd.out().lines().count();
+    logd.wait_for("further log line", |logd| logd.out().lines().count() > lines + 10);
+    assert!(get(&second, "/ready").contains("\"ready\":true"));
+    assert!(TcpStream::connect(&first).is_err());
+
+    // Whoever is first, the watch or the command: what can't be had is said either way.
+    place.write("logd.toml", own(&second, "info", "data_dir = \"elsewhere\"\nlimits.memory = \"32 MiB\""));
+    let (code, said) = command(&place, &["reload", "--data-dir", "data"]);
+    assert!(code == Some(1) && said.contains("`data_dir` can't change while logd runs"), "{said}");
+    let (code, said) = command(&place, &["plan", "--data-dir", "data"]);
+    assert!(code == Some(2) && said.contains("~ logd.toml (settings of the daemon)"), "{said}");
+    assert!(said.contains("    `data_dir` can't change while logd runs: the state"), "{said}");
+    assert!(!said.contains("limits.memory"), "{said}");
+
+    place.write("logd.toml", own(&second, "inof", ""));
+    let (code, said) = command(&place, &["reload", "--data-dir", "data"]);
+    assert!(code == Some(78) && said.contains("logd.toml:2:"), "{said}");
+    logd.wait_for("message", |logd| logd.err().contains("logd.toml:2:"));
+    assert!(logd.err().contains("; the settings stay as they are"), "{}", logd.err());
+    logd.signal("TERM");
+    assert!(logd.end().0.success());
 }
 
 #[test]

@@ -6,10 +6,10 @@ use clap::Args;
 use logd_sdk::settings::Address;
 
 use super::Exit;
-use super::settings::{Configuration, say, show};
+use super::settings::{Configuration, read_settings, say, show};
 use crate::config::daemon::DaemonSettings;
-use crate::daemon::{self, Ended, Options, Watch};
-use crate::telemetry::{LogFormat, start_logging};
+use crate::daemon::{self, Ended, Options, Own, Watch};
+use crate::telemetry::{Log, LogFormat};
 use crate::topology::Workers;
 
 /// Run the pipelines, and follow their files
@@ -26,6 +26,17 @@ pub(super) struct Run {
     #[arg(long)]
     strict: bool,
 
+    #[command(flatten)]
+    instead: Instead,
+
+    /// How log lines look
+    #[arg(long, value_enum, default_value = "text")]
+    log_format: LogFormat,
+}
+
+/// What stands on the command line in the place of settings.
+#[derive(Args, Clone, Debug)]
+struct Instead {
     /// Where positions and states are kept [default: ./data]
     #[arg(long, value_name = "DIR", env = "LOGD_DATA_DIR")]
     data_dir: Option<PathBuf>,
@@ -38,24 +49,41 @@ pub(super) struct Run {
     #[arg(long, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
 
-    /// How log lines look
-    #[arg(long, value_enum, default_value = "text")]
-    log_format: LogFormat,
+    /// Which log lines are shown: error, warn, info, debug, trace, or a filter as of the `tracing` library [default: info]
+    #[arg(long, value_name = "FILTER", env = "LOGD_LOG")]
+    log_level: Option<String>,
+}
 
-    /// Which log lines are shown: error, warn, info, debug, trace, or a filter as of the `tracing` library
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "LOGD_LOG")]
-    log_level: String,
+impl Instead {
+    /// Puts it in their place.
+    fn of(&self, mut settings: DaemonSettings) -> DaemonSettings {
+        if let Some(data_dir) = &self.data_dir {
+            settings.data_dir.clone_from(data_dir);
+        }
+        if let Some(address) = self.telemetry_address {
+            settings.telemetry.address = address;
+        }
+        if self.threads.is_some() {
+            settings.limits.threads = self.threads;
+        }
+        if let Some(level) = &self.log_level {
+            settings.telemetry.log_level.clone_from(level);
+        }
+        settings
+    }
 }
 
 impl Run {
     pub(super) fn execute(self) -> Exit {
-        let settings = match self.settings() {
-            Ok(settings) => settings,
+        let settings = match self.configuration.settings() {
+            Ok(settings) => self.instead.of(settings),
             Err(exit) => return exit,
         };
         let paths = self.configuration.paths(&settings);
         // Before the files are read, so that no edit is missed. A one-shot heeds none.
-        let watch = Watch::new(if self.once { &[] } else { &paths });
+        let own_file = DaemonSettings::find(self.configuration.config.as_deref());
+        let watched = if self.once { Vec::new() } else { own_file.iter().chain(&paths).cloned().collect() };
+        let watch = Watch::new(&watched);
         let compiled = if self.once || self.strict {
             self.configuration.compile(&settings, self.once)
         } else {
@@ -66,8 +94,8 @@ impl Run {
         if compiled.errors() > 0 && (self.strict || self.once || compiled.graph.nodes.is_empty()) {
             return Exit::Configuration;
         }
-        let throttle = match start_logging(self.log_format, &self.log_level) {
-            Ok(throttle) => throttle,
+        let log = match Log::start(self.log_format, &settings.telemetry.log_level) {
+            Ok(log) => log,
             Err(error) => {
                 say(&format!("logd: {error:#}\n"));
                 return Exit::Usage;
@@ -75,8 +103,14 @@ impl Run {
         };
         let workers = Workers::new(daemon::threads(&settings));
         // With --once nobody looks, unless an address is asked for: it may stand beside a daemon.
-        let serve = !self.once || self.telemetry_address.is_some();
-        let options = Options { settings, paths, watch, once: self.once, workers, serve, throttle };
+        let serve = !self.once || self.instead.telemetry_address.is_some();
+        let instead = self.instead;
+        let read = move || match read_settings(own_file.as_deref()) {
+            (Some(settings), _) => Ok(instead.of(settings)),
+            (None, mistakes) => Err(mistakes),
+        };
+        let own = Own::new(settings, Box::new(read), log);
+        let options = Options { own, paths, watch, once: self.once, workers, serve };
         let start = || {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(workers.count()).enable_all().build()?;
@@ -96,20 +130,5 @@ impl Run {
                 Exit::Unavailable
             }
         }
-    }
-
-    /// `logd.toml`, with what the command line says put in its place.
-    fn settings(&self) -> Result<DaemonSettings, Exit> {
-        let mut settings = self.configuration.settings()?;
-        if let Some(data_dir) = &self.data_dir {
-            settings.data_dir.clone_from(data_dir);
-        }
-        if let Some(address) = self.telemetry_address {
-            settings.telemetry.address = address;
-        }
-        if self.threads.is_some() {
-            settings.limits.threads = self.threads;
-        }
-        Ok(settings)
     }
 }

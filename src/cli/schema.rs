@@ -11,6 +11,7 @@ use super::settings::print;
 use crate::buffer::BufferSettings;
 use crate::catalogue;
 use crate::config::daemon::DaemonSettings;
+use crate::topology::Migrate;
 
 /// Print the JSON Schema of a pipeline file
 #[derive(Args, Debug)]
@@ -81,9 +82,10 @@ fn pipeline(generator: &mut SchemaGenerator) -> Value {
     })
 }
 
-/// Adds `type`, `inputs` and `buffer`, which the loader takes out, to a component's own keys.
+/// Adds `type`, `inputs`, `migrate` and `buffer`, which the loader takes out, to a component's own keys.
 fn with_common_keys(own: Value, generator: &mut SchemaGenerator, name: &str, aliases: &[&str], kind: Kind) -> Value {
     let buffer = generator.subschema_for::<BufferSettings>().to_value();
+    let migrate = generator.subschema_for::<Migrate>().to_value();
     let resolved = own.get("$ref").and_then(Value::as_str).and_then(|reference| {
         let key = reference.rsplit('/').next()?;
         generator.definitions().get(key).cloned()
@@ -99,6 +101,9 @@ fn with_common_keys(own: Value, generator: &mut SchemaGenerator, name: &str, ali
             properties
                 .insert("inputs".to_owned(), json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }));
             required.push(json!("inputs"));
+        }
+        if kind == Kind::Transform {
+            properties.insert("migrate".to_owned(), migrate);
         }
         if kind == Kind::Sink {
             properties.insert("buffer".to_owned(), buffer);

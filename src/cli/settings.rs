@@ -1,7 +1,7 @@
 //! The arguments that several commands share: which settings, which pipelines.
 
 use std::io::{IsTerminal, Write, stderr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -29,10 +29,8 @@ pub(super) struct Configuration {
 impl Configuration {
     /// Reads `logd.toml`, and says what is wrong with it.
     pub(super) fn settings(&self) -> Result<DaemonSettings, Exit> {
-        let mut diagnostics = Diagnostics::default();
-        let environment = |name: &str| std::env::var(name).ok();
-        let settings = DaemonSettings::load(self.config.as_deref(), &environment, &mut diagnostics);
-        show(&diagnostics.sorted());
+        let (settings, diagnostics) = read_settings(self.config.as_deref());
+        show(&diagnostics);
         settings.ok_or(Exit::Configuration)
     }
 
@@ -61,6 +59,13 @@ impl Configuration {
         };
         found.with_good(compile_instead(&self.paths(settings), settings, false, &texts))
     }
+}
+
+/// Reads the daemon's settings, and what is wrong with them.
+pub(super) fn read_settings(path: Option<&Path>) -> (Option<DaemonSettings>, Vec<Diagnostic>) {
+    let mut diagnostics = Diagnostics::default();
+    let settings = DaemonSettings::load(path, &|name| std::env::var(name).ok(), &mut diagnostics);
+    (settings, diagnostics.sorted())
 }
 
 /// Compiles pipelines.

@@ -24,7 +24,7 @@ use super::resolve::{Edge, Outputs, resolve};
 use super::source_file::SourceFile;
 use super::substitute::Environment;
 use super::used::UsedFiles;
-use super::written::written;
+use super::written::{setting, written};
 use crate::buffer::BufferSettings;
 use crate::catalogue;
 use crate::topology::{Graph, Input, Node, Written};
@@ -192,7 +192,15 @@ fn read(
     let own = report.problems().iter().filter(|problem| !settings.explains(problem));
     pipeline.report(component, own, diagnostics);
     let mut plan = settings.sound()?;
-    let written = written(name, component.table.get_ref(), &mut plan, &pipeline.origin);
+    let mut written = written(name, component.table.get_ref(), &mut plan, &pipeline.origin);
+    if let Some(migrate) = &component.migrate {
+        if matches!(plan, Plan::Transform(_)) {
+            let message = format!("`{}` keeps no state that could migrate", component.id);
+            diagnostics.push(pipeline.origin.error(migrate.span(), &message).help("leave `migrate` out"));
+        }
+        let name = migrate.get_ref().name();
+        written.add("migrate".to_owned(), setting(&name, format!("{name:?}")));
+    }
     if let Plan::Source(source) = &plan
         && job.once
         && !source.ends()
@@ -250,7 +258,8 @@ fn graph(
             if let Some(plan) = plans.get(&id) {
                 let buffer = buffers.get(&id).cloned().unwrap_or_default();
                 let written = settings.remove(&id).unwrap_or_default();
-                nodes.push(Node { buffer, written, ..Node::new(id, plan.clone(), Vec::new()) });
+                let migrate = component.migrate.as_ref().map(|migrate| *migrate.get_ref()).unwrap_or_default();
+                nodes.push(Node { buffer, migrate, written, ..Node::new(id, plan.clone(), Vec::new()) });
             }
         }
     }

@@ -18,6 +18,7 @@ use super::document::Document;
 use super::load;
 use super::read::{Known, deserialize, read};
 use super::substitute::Environment;
+use crate::telemetry::filter;
 
 /// Where `logd.toml` is looked for when no path is given, in this order.
 pub const SEARCHED: [&str; 2] = ["logd.toml", "/etc/logd/logd.toml"];
@@ -49,6 +50,9 @@ pub struct DaemonSettings {
 pub struct Telemetry {
     /// Where `/metrics`, `/health` and `/ready` are served.
     pub address: Address,
+    /// Which lines of the log are written: error, warn, info, debug, trace, or directives such as
+    /// `info,logd::topology=debug`.
+    pub log_level: String,
 }
 
 /// How often positions and states are kept.
@@ -98,7 +102,7 @@ impl Default for DaemonSettings {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { address: Address::local(9598) }
+        Self { address: Address::local(9598), log_level: "info".to_owned() }
     }
 }
 
@@ -135,11 +139,16 @@ impl DaemonSettings {
     /// Reads `path`, or without one the first of [`SEARCHED`] that there is, or else takes the defaults. `None` if
     /// anything is wrong with the file.
     pub fn load(path: Option<&Path>, environment: Environment<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let searched = || SEARCHED.iter().map(Path::new).find(|path| path.exists());
-        match path.or_else(searched) {
-            Some(path) => Self::read(path, environment, diagnostics),
+        match Self::find(path) {
+            Some(path) => Self::read(&path, environment, diagnostics),
             None => Some(Self::default()),
         }
+    }
+
+    /// Their file: `path`, or the first of [`SEARCHED`] that there is.
+    pub fn find(path: Option<&Path>) -> Option<PathBuf> {
+        let searched = || SEARCHED.iter().map(Path::new).find(|path| path.exists());
+        path.or_else(searched).map(Path::to_owned)
     }
 
     fn read(path: &Path, environment: Environment<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
@@ -163,6 +172,11 @@ impl DaemonSettings {
         let mut report = Report::default();
         if self.checkpoint.interval < Duration::from_millis(10) {
             report.error(["checkpoint", "interval"], "`interval` must be 10ms or more").help("write interval = \"1s\"");
+        }
+        if let Err(error) = filter(&self.telemetry.log_level) {
+            report
+                .error(["telemetry", "log_level"], format!("{error:#}"))
+                .help("write error, warn, info, debug or trace");
         }
         if self.limits.dead_letters < ByteSize::mebibytes(64) {
             report
@@ -199,7 +213,10 @@ mod tests {
     fn everything_has_a_default() {
         let (settings, found) = load("");
         assert_eq!(found, Vec::<String>::new());
-        assert_eq!(toml::to_string(&settings.unwrap().telemetry).unwrap(), "address = \"127.0.0.1:9598\"\n");
+        assert_eq!(
+            toml::to_string(&settings.unwrap().telemetry).unwrap(),
+            "address = \"127.0.0.1:9598\"\nlog_level = \"info\"\n"
+        );
         assert_eq!(DaemonSettings::default().data_dir, Path::new("data"));
     }
 

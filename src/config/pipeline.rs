@@ -25,6 +25,7 @@ use super::document::{Document, Origin};
 use super::read::{Known, Settings, deserialize, read};
 use super::substitute::Environment;
 use super::{daemon, suggest};
+use crate::topology::Migrate;
 
 /// A pipeline: one file.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub struct ComponentConfig<'d> {
     pub type_name: Option<Spanned<String>>,
     /// Its `inputs`, as they are written.
     pub inputs: Vec<Spanned<String>>,
+    /// Its `migrate`, if it is a transform that has one.
+    pub(crate) migrate: Option<Spanned<Migrate>>,
     /// Its `buffer`, if it is a sink that has one.
     pub buffer: Option<Spanned<DeTable<'d>>>,
     /// The rest of its table.
@@ -83,7 +86,7 @@ impl<'d> Pipeline<'d> {
     ) -> Option<Settings<T>> {
         let also: &[&str] = match component.kind {
             Kind::Source => &["type"],
-            Kind::Transform => &["type", "inputs"],
+            Kind::Transform => &["type", "inputs", "migrate"],
             Kind::Sink => &["type", "inputs", "buffer"],
         };
         read(&self.origin, component.table.clone(), Known { also, example }, parse, diagnostics)
@@ -165,6 +168,7 @@ impl<'d> Pipeline<'d> {
         }
         let type_name = self.take_type(&mut table, diagnostics);
         let inputs = self.take_inputs(kind, &mut table, diagnostics);
+        let migrate = (kind == Kind::Transform).then(|| self.take_migrate(&mut table, diagnostics)).flatten();
         let buffer = (kind == Kind::Sink).then(|| self.take_buffer(&mut table, diagnostics)).flatten();
         match self.components.entry(id.clone()) {
             Entry::Occupied(first) => {
@@ -173,7 +177,7 @@ impl<'d> Pipeline<'d> {
                 diagnostics.push(wrong.related(self.origin.file(), first.get().id_span.clone(), "the first one"));
             }
             Entry::Vacant(free) => {
-                free.insert(ComponentConfig { id, id_span, kind, type_name, inputs, buffer, table });
+                free.insert(ComponentConfig { id, id_span, kind, type_name, inputs, migrate, buffer, table });
             }
         }
     }
@@ -207,6 +211,21 @@ impl<'d> Pipeline<'d> {
                 None
             }
         }
+    }
+
+    /// Takes `migrate` out of a transform's table.
+    fn take_migrate(
+        &self,
+        table: &mut Spanned<DeTable<'_>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Spanned<Migrate>> {
+        let written = self.text("`migrate`", table.get_mut().remove("migrate")?, diagnostics)?;
+        let found = Migrate::ALL.into_iter().find(|migrate| migrate.name() == written.get_ref());
+        if found.is_none() {
+            let wrong = self.origin.error(written.span(), &format!("`migrate` can't be `{}`", written.get_ref()));
+            diagnostics.push(wrong.help(format!("write {}", suggest::list(Migrate::ALL.map(Migrate::name)))));
+        }
+        Some(Spanned::new(written.span(), found?))
     }
 
     /// Takes `inputs` out of a component's table.

@@ -38,7 +38,8 @@ fn add_table(prefix: &str, table: &DeTable<'_>, origin: &Origin, written: &mut W
     }
 }
 
-fn setting(value: &impl Hash, shown: String) -> Setting {
+/// One setting, as it is shown.
+pub(super) fn setting(value: &impl Hash, shown: String) -> Setting {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     Setting { shown, hash: hasher.finish() }

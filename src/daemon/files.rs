@@ -7,23 +7,23 @@ use anyhow::Context as _;
 use logd_sdk::condition::Conditions;
 
 use super::generations::Generations;
+use super::own::Own;
 use super::watch::Watch;
 use crate::config::Texts;
 use crate::config::compile::{Compiled, Job, compile};
-use crate::config::daemon::Taken;
 
 /// The files.
 pub(super) struct Files {
     /// The files, and folders of files.
     pub(super) paths: Vec<PathBuf>,
-    /// The addresses that the daemon itself listens on.
-    pub(super) taken: [Taken; 1],
     /// Compiles conditions.
     pub(super) conditions: Arc<dyn Conditions>,
     /// Notices edits.
     pub(super) watch: Watch,
     /// What they were.
     pub(super) generations: Generations,
+    /// The daemon's own settings.
+    pub(super) own: Own,
 }
 
 impl Files {
@@ -45,7 +45,7 @@ impl Files {
     }
 
     async fn compile_at(&mut self, paths: Vec<PathBuf>, instead: Texts) -> anyhow::Result<Compiled> {
-        let (taken, conditions) = (self.taken, Arc::clone(&self.conditions));
+        let (taken, conditions) = (self.own.settings().telemetry.taken(), Arc::clone(&self.conditions));
         let compiled = tokio::task::spawn_blocking(move || {
             let environment = |name: &str| std::env::var(name).ok();
             let conditions = conditions.as_ref();

@@ -11,7 +11,7 @@ use super::files::Files;
 use super::orphans::list;
 use super::overview::Overview;
 use super::reload::Fleet;
-use super::run::take_over;
+use super::run::{read_again, take_over};
 use crate::admin::Passing;
 use crate::admin::control::{Answer, Command, Reply};
 use crate::dead_letters::{self, DeadLetters, Letter};
@@ -20,8 +20,8 @@ use crate::dead_letters::{self, DeadLetters, Letter};
 pub(super) async fn obey(command: Command, fleet: &mut Fleet, files: &mut Files) -> Reply {
     let (dead, data_dir) = (fleet.environment().dead_letters.clone(), fleet.environment().data_dir.clone());
     let result = match command {
-        Command::Reload => match files.compile().await {
-            Ok(compiled) => return take_over(fleet, &compiled, files).await.answer().into(),
+        Command::Reload => match read_again(fleet, files).await {
+            Ok(verdict) => return verdict.answer().into(),
             Err(error) => Err(error),
         },
         Command::Rollback(steps) => match files.compile_back(steps).await {
@@ -33,7 +33,11 @@ pub(super) async fn obey(command: Command, fleet: &mut Fleet, files: &mut Files)
             Err(error) => Err(error),
         },
         Command::Plan => match files.compile().await {
-            Ok(compiled) => serde_json::to_string(&fleet.preview(&compiled)).map_err(Into::into),
+            Ok(compiled) => {
+                let mut preview = fleet.preview(&compiled);
+                files.own.preview(&mut preview);
+                serde_json::to_string(&preview).map_err(Into::into)
+            }
             Err(error) => Err(error),
         },
         Command::Status => serde_json::to_string(&Overview::of(fleet, files.generations.number())).map_err(Into::into),

@@ -7,7 +7,7 @@ use logd_sdk::Plan as ComponentPlan;
 use serde::{Deserialize, Serialize};
 
 use crate::config::compile::Compiled;
-use crate::topology::{Diff, Environment, Graph, Node, Rehearsal, SettingChange};
+use crate::topology::{Diff, Environment, Graph, Migrate, Node, Rehearsal, SettingChange};
 
 /// What an edit would change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +79,7 @@ impl Preview {
         for id in &diff.replaced {
             let (Some(before), Some(after)) = (old.place(id), new.place(id)) else { continue };
             let (before, node) = (&old.nodes[before], &new.nodes[after]);
-            let notes = replaced(new, after, running);
+            let notes = replaced(before, new, after, running);
             self.change(node, Action::Replace, before.written.changes(&node.written), notes);
         }
         for id in &diff.added {
@@ -127,7 +127,7 @@ fn inputs(graph: &Graph, place: usize) -> Vec<String> {
 }
 
 /// What comes of it that a component is replaced.
-fn replaced(graph: &Graph, place: usize, running: Option<Running<'_>>) -> Vec<String> {
+fn replaced(before: &Node, graph: &Graph, place: usize, running: Option<Running<'_>>) -> Vec<String> {
     let node = &graph.nodes[place];
     let mut notes = Vec::new();
     match &node.plan {
@@ -141,7 +141,13 @@ fn replaced(graph: &Graph, place: usize, running: Option<Running<'_>>) -> Vec<St
         ComponentPlan::Keyed(_) => notes.push(match running.map(|running| running.keeps_state(graph, place)) {
             None => "keeps its state, if that fits".to_owned(),
             Some(Ok(())) => "keeps its state".to_owned(),
-            Some(Err(error)) => format!("starts anew, for its state does not fit: {error:#}"),
+            Some(Err(error)) => {
+                let with = match (before.migrate, node.migrate) {
+                    (Migrate::Warm, Migrate::Warm) => " with the events that were kept",
+                    _ => "",
+                };
+                format!("starts anew{with}, for its state does not fit: {error:#}")
+            }
         }),
         ComponentPlan::Sink(_) => notes.push("takes over what is not delivered".to_owned()),
         ComponentPlan::Transform(_) => {}

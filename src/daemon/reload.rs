@@ -16,9 +16,11 @@ use self::verdict::Verdict;
 
 use super::overview::{Broken, LastReload};
 use super::preview::{Preview, Running};
+use super::run::edge_capacity;
 use super::unit::{Plan, Stopped, Unit};
 use crate::buffer::Holding;
 use crate::config::compile::Compiled;
+use crate::config::daemon::DaemonSettings;
 use crate::topology::{Diff, Environment, Fresh, Graph, Input, Salvage, Status, list};
 
 /// What a removed component has left is kept for so long: files are moved away and back.
@@ -196,6 +198,30 @@ impl Fleet {
         let at = self.environment.clock.now().to_string();
         self.last_reload = Some(LastReload { at, ok: verdict.is_good(), said: verdict.text() });
         verdict
+    }
+
+    /// Follows the daemon's settings. What runs stands still for a moment where that is needed.
+    ///
+    /// # Errors
+    /// Dead letters can't be kept by them.
+    pub(crate) async fn follow(&mut self, settings: &DaemonSettings) -> anyhow::Result<()> {
+        let _held = self.environment.listeners.hold();
+        self.environment.dead_letters.resize(settings.limits.dead_letters.bytes()).await?;
+        let mut whole = Graph::default();
+        self.units.iter().for_each(|unit| whole.join(unit.plan.graph().clone()));
+        let environment = &mut self.environment;
+        environment.require_healthy = settings.healthchecks.require_healthy;
+        environment.reload_timeout = settings.limits.reload_timeout.into();
+        let before = (environment.checkpoint_interval, environment.edge_capacity);
+        environment.checkpoint_interval = settings.checkpoint.interval.into();
+        environment.edge_capacity = edge_capacity(settings, &whole);
+        if before != (environment.checkpoint_interval, environment.edge_capacity) {
+            let plans: Vec<Plan> = self.units.iter().map(|unit| unit.plan.clone()).collect();
+            for plan in plans {
+                self.is_behind |= self.replace(plan, false).await.is_err();
+            }
+        }
+        Ok(())
     }
 
     /// Starts the units anew that have these components, so that they find what is to be tried again.

@@ -18,25 +18,26 @@ use super::data_dir::DataDir;
 use super::files::Files;
 use super::generations::Generations;
 use super::obey::obey;
+use super::own::Own;
 use super::parts::Parts;
 use super::reload::Fleet;
 use super::reload::verdict::Verdict;
 use super::status_line::StatusLine;
 use super::unit::Unit;
 use super::watch::Watch;
-use crate::admin::{self, control};
+use crate::admin::control;
 use crate::buffer::Buffers;
 use crate::checkpoint::{Epoch, Store};
 use crate::config::compile::Compiled;
 use crate::config::daemon::DaemonSettings;
 use crate::dead_letters::DeadLetters;
-use crate::telemetry::{Metrics, Throttle, upkeep};
+use crate::telemetry::{Metrics, upkeep};
 use crate::topology::{AllSuspects, Environment, Graph, Taps, Workers};
 
 /// What is to be run, and how.
 pub(crate) struct Options {
-    /// `logd.toml`, with what the command line has changed.
-    pub(crate) settings: DaemonSettings,
+    /// The daemon's own settings.
+    pub(crate) own: Own,
     /// Files and folders of pipelines.
     pub(crate) paths: Vec<PathBuf>,
     /// Notices their changes, also those since they were read.
@@ -47,8 +48,6 @@ pub(crate) struct Options {
     pub(crate) workers: Workers,
     /// Whether metrics and health are served.
     pub(crate) serve: bool,
-    /// Keeps the log from being flooded.
-    pub(crate) throttle: Throttle,
 }
 
 /// How the daemon has ended.
@@ -69,19 +68,17 @@ pub(crate) enum Ended {
 pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<Ended> {
     // First of all: a signal that comes while things are opened must not end the process halfway.
     let mut signals = Signals::new()?;
-    let Options { settings, paths, mut watch, once, workers, serve, throttle } = options;
+    let Options { mut own, paths, mut watch, once, workers, serve } = options;
+    let (settings, throttle) = (own.settings().clone(), own.log().throttle.clone());
     let data_dir = DataDir::take(&data_path(&settings, &compiled, once))?;
     let parts = Parts::default();
-    let mut address = None;
     let status = StatusLine::on_terminal(parts.clone());
     if serve || status.is_some() {
         // Without anybody to read them, metrics are not kept.
         let metrics = Metrics::install()?;
         tokio::spawn(upkeep(metrics.clone(), throttle.clone(), data_dir.path().to_owned()));
         if serve {
-            let listener = admin::bind(settings.telemetry.address.socket())?;
-            address = Some(listener.local_addr()?);
-            tokio::spawn(admin::serve(listener, metrics.clone(), parts.clone(), std::future::pending()));
+            own.serve(metrics.clone(), parts.clone())?;
         }
         if let Some(status) = status {
             tokio::spawn(status.show(metrics));
@@ -93,7 +90,7 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     }
     let mut fleet = Fleet::start(&compiled, environment.clone()).await?;
     parts.show(&fleet);
-    announce(&data_dir, &compiled, address);
+    announce(&data_dir, &compiled, own.address());
 
     if once {
         tokio::select! {
@@ -110,15 +107,18 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
         }
     } else {
         watch.also(&compiled.used_files);
-        let (taken, conditions) = (settings.telemetry.taken(), Arc::clone(&environment.conditions));
-        let mut files = Files { paths, taken, conditions, watch, generations: Generations::open(data_dir.path())? };
+        let conditions = Arc::clone(&environment.conditions);
+        let generations = Generations::open(data_dir.path())?;
+        let mut files = Files { paths, conditions, watch, generations, own };
         files.keep(&compiled, environment.clock.now().to_string());
-        follow(&mut fleet, files, &parts, &mut signals).await?;
+        follow(&mut fleet, &mut files, &parts, &mut signals).await?;
+        own = files.own;
     }
-    tracing::info!(within = %settings.limits.shutdown_timeout, "Stopping: sources first, then what is under way.");
+    let within = own.settings().limits.shutdown_timeout;
+    tracing::info!(%within, "Stopping: sources first, then what is under way.");
     let units = std::mem::take(fleet.units());
     let ended = tokio::select! {
-        ended = stop(units, settings.limits.shutdown_timeout.into()) => ended,
+        ended = stop(units, within.into()) => ended,
         () = signals.stop() => Ended::CutShort,
     };
     parts.report();
@@ -188,7 +188,7 @@ pub(crate) fn threads(settings: &DaemonSettings) -> NonZeroUsize {
 
 /// What a share of an edge is: of the memory that all edges may take, and no more than a sixteenth. A reload that adds
 /// edges does not change it.
-fn edge_capacity(settings: &DaemonSettings, graph: &Graph) -> u32 {
+pub(super) fn edge_capacity(settings: &DaemonSettings, graph: &Graph) -> u32 {
     const FEWEST: usize = 16;
     const SMALLEST: u32 = 64 << 10;
     let shares = graph.nodes.iter().map(|node| node.inputs.len() * node.edge_share()).sum::<usize>().max(FEWEST);
@@ -202,7 +202,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(10);
 const TEND: Duration = Duration::from_secs(1);
 
 /// Follows edits, signals and commands until it is time to stop.
-async fn follow(fleet: &mut Fleet, mut files: Files, parts: &Parts, signals: &mut Signals) -> anyhow::Result<()> {
+async fn follow(fleet: &mut Fleet, files: &mut Files, parts: &Parts, signals: &mut Signals) -> anyhow::Result<()> {
     let mut asked = control::listen(&fleet.environment().data_dir).unwrap_or_else(|error| {
         tracing::warn!(error = format!("{error:#}"), "Commands can't reach this daemon.");
         tokio::sync::mpsc::channel(1).1
@@ -214,7 +214,7 @@ async fn follow(fleet: &mut Fleet, mut files: Files, parts: &Parts, signals: &mu
             },
             () = files.watch.changed() => {}
             Some((command, reply)) = asked.recv() => {
-                let answer = obey(command, fleet, &mut files).await;
+                let answer = obey(command, fleet, files).await;
                 parts.show(fleet);
                 // Whoever asked may have gone.
                 let _ = reply.send(answer);
@@ -226,10 +226,21 @@ async fn follow(fleet: &mut Fleet, mut files: Files, parts: &Parts, signals: &mu
                 continue;
             }
         }
-        let compiled = files.compile().await?;
-        take_over(fleet, &compiled, &mut files).await;
+        read_again(fleet, files).await?;
         parts.show(fleet);
     }
+}
+
+/// Reads all files again, those of the pipelines and `logd.toml`, and follows them.
+///
+/// # Errors
+/// Reading them panicked.
+pub(super) async fn read_again(fleet: &mut Fleet, files: &mut Files) -> anyhow::Result<Verdict> {
+    let of_settings = files.own.reload(fleet).await;
+    let compiled = files.compile().await?;
+    let mut verdict = take_over(fleet, &compiled, files).await;
+    verdict.add(of_settings);
+    Ok(verdict)
 }
 
 /// Brings what runs in line with what was compiled, and keeps that if all of it could be started.

@@ -2,13 +2,14 @@
 
 use std::io::{IsTerminal, stderr};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::ValueEnum;
 use tracing::Dispatch;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, registry};
+use tracing_subscriber::{EnvFilter, Layer, Registry, registry, reload};
 
 use super::throttle::Throttle;
 
@@ -21,24 +22,54 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts to write log lines to stderr: those that `filter` lets through, a level such as `info` or directives such as
-/// `info,logd::topology=debug`. What is returned knows how many lines were left out of a flood, and has to be asked for
-/// it: by its `upkeep`, and at the end by its `report`.
+/// What the lines of the log go through.
+#[derive(Clone)]
+pub(crate) struct Log {
+    /// Knows how many lines were left out of a flood, and has to be asked for it: by its `upkeep`, and at the end by its
+    /// `report`.
+    pub(crate) throttle: Throttle,
+    filter: reload::Handle<EnvFilter, Registry>,
+}
+
+impl Log {
+    /// Starts to write log lines to stderr: those that `filter` lets through, a level such as `info` or directives such
+    /// as `info,logd::topology=debug`.
+    ///
+    /// # Errors
+    /// The filter can't be read, or lines are being written already.
+    pub(crate) fn start(format: LogFormat, filter: &str) -> anyhow::Result<Self> {
+        let (layer, filter) = reload::Layer::new(self::filter(filter)?);
+        let throttle = Throttle::default();
+        // https://no-color.org: any text but the empty one.
+        let colours = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        lines(format, layer, throttle.clone(), colours, stderr).try_init()?;
+        Ok(Self { throttle, filter })
+    }
+
+    /// Lets other lines through from now on.
+    ///
+    /// # Errors
+    /// The filter can't be read.
+    pub(crate) fn show(&self, filter: &str) -> anyhow::Result<()> {
+        Ok(self.filter.reload(self::filter(filter)?)?)
+    }
+}
+
+/// Reads a filter of log lines.
 ///
 /// # Errors
-/// The filter can't be read, or lines are being written already.
-pub(crate) fn start_logging(format: LogFormat, filter: &str) -> anyhow::Result<Throttle> {
-    let filter = EnvFilter::try_new(filter).with_context(|| format!("`{filter}` is not a filter of log lines"))?;
-    let throttle = Throttle::default();
-    // https://no-color.org: any text but the empty one.
-    let colours = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    lines(format, filter, throttle.clone(), colours, stderr).try_init()?;
-    Ok(throttle)
+/// It is none.
+pub(crate) fn filter(text: &str) -> anyhow::Result<EnvFilter> {
+    // A word alone could be a module too, and then a misspelt level would silence all others.
+    let is_word = text.chars().all(char::is_alphanumeric);
+    ensure!(!is_word || text.parse::<LevelFilter>().is_ok(), "`{text}` is not a level of log lines");
+    EnvFilter::try_new(text).with_context(|| format!("`{text}` is not a filter of log lines"))
 }
 
 /// All that a line goes through, in order: filter, throttle, format.
-fn lines<W>(format: LogFormat, filter: EnvFilter, throttle: Throttle, colours: bool, writer: W) -> Dispatch
+fn lines<F, W>(format: LogFormat, filter: F, throttle: Throttle, colours: bool, writer: W) -> Dispatch
 where
+    F: Layer<Registry> + Send + Sync,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let lines = fmt::layer().with_writer(writer);
@@ -119,7 +150,8 @@ pub(super) mod tests {
     fn filters_by_module() {
         assert_eq!(log(LogFormat::Text, "off,logd::telemetry=debug", false).len(), 2);
         assert_eq!(log(LogFormat::Text, "error", false).len(), 0);
-        let error = format!("{:#}", start_logging(LogFormat::Text, "logd=loud").err().expect("no such level"));
+        assert_eq!(filter("inof").expect_err("no level").to_string(), "`inof` is not a level of log lines");
+        let error = format!("{:#}", filter("logd=loud").expect_err("no such level"));
         assert!(error.starts_with("`logd=loud` is not a filter of log lines: "), "{error}");
     }
 }

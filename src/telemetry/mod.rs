@@ -17,9 +17,9 @@ use std::path::PathBuf;
 
 pub(crate) use account::Account;
 pub(crate) use edges::EdgeMeters;
-pub(crate) use log::{LogFormat, start_logging};
+pub(crate) use log::{Log, LogFormat, filter};
 pub(crate) use recorder::Metrics;
-pub(crate) use throttle::Throttle;
+use throttle::Throttle;
 
 /// Does what metrics and logs need from time to time, and measures the data folder; never ends. To be spawned once, in
 /// the runtime.

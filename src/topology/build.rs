@@ -21,6 +21,7 @@ use super::edge::{Message, Receiver, Sender, edge};
 use super::fresh::{Fresh, Made, New};
 use super::graph::{Graph, Input, Node};
 use super::inlet::Inlet;
+use super::kept::Migrate;
 use super::keyed_node::{KeyedNode, Shards};
 use super::node::{Activity, Links, Pipeline};
 use super::outlets::Outlets;
@@ -198,11 +199,14 @@ impl Place<'_> {
         let mut saved = environment.store.load(&node.id)?;
         saved.position = position.or(saved.position);
         let (parallelism, workers) = (environment.workers.count() + 1, environment.workers);
-        let mut undelivered = Vec::new();
+        let (mut undelivered, mut kept) = (Vec::new(), None);
         match old {
             // What it has done since its last epoch is not done again.
             Some(Body::Source(old)) => saved.position = old.position(),
-            Some(Body::Keyed(mut old)) => snapshot.add(Snapshot::changes(old.save()?)),
+            Some(Body::Keyed(mut old)) => {
+                snapshot.add(Snapshot::changes(old.save()?));
+                kept = old.kept.take();
+            }
             Some(Body::Sink(old)) => undelivered = old.hand_over(PATIENCE).await?,
             Some(Body::Transform(_)) | None => {}
         }
@@ -221,15 +225,29 @@ impl Place<'_> {
                 let shards = Shards::new(keyed.as_ref(), workers.count());
                 let watermarks = keyed.timing().map(|timing| Watermarks::new(timing, environment.clock.clone()));
                 let (partition, activity) = (context.partition(""), Activity::new());
-                let mut keyed =
-                    KeyedNode { keyed, shards, watermarks, partition, inlet, links, parallelism, activity, workers };
+                let mut keyed = KeyedNode {
+                    keyed,
+                    shards,
+                    watermarks,
+                    partition,
+                    inlet,
+                    links,
+                    parallelism,
+                    activity,
+                    workers,
+                    kept: None,
+                };
                 if let Err(error) = keyed.load(saved.after(&snapshot.changes)) {
                     let error = format!("{error:#}");
                     tracing::warn!(component = %node.id, error, "What was kept does not fit the settings; starting anew.");
                     keyed.start_anew();
                     environment.store.forget(std::slice::from_ref(&node.id))?;
                     *snapshot = Snapshot::default();
+                    if let (Migrate::Warm, Some(kept)) = (node.migrate, &kept) {
+                        keyed.begin_with(kept).await;
+                    }
                 }
+                keyed.kept = (node.migrate == Migrate::Warm).then(|| kept.unwrap_or_default());
                 Body::Keyed(Box::new(keyed))
             }
             Made::Sink(sink) => {

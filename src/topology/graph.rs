@@ -7,6 +7,7 @@ use logd_sdk::component::{Kind, Makes};
 use logd_sdk::condition::{Conditions, Reads};
 use logd_sdk::{Columns, ComponentId, Plan};
 
+use super::kept::Migrate;
 use super::written::Written;
 use crate::buffer::BufferSettings;
 
@@ -21,6 +22,8 @@ pub(crate) struct Node {
     pub(crate) inputs: Vec<Input>,
     /// What waits before it, if it is a sink.
     pub(crate) buffer: BufferSettings,
+    /// What becomes of its state when that does not fit any more.
+    pub(crate) migrate: Migrate,
     /// Its settings as they were written.
     pub(crate) written: Written,
     /// Whether no file has it any more: it only hands on what it has received.
@@ -46,7 +49,15 @@ pub(crate) struct Graph {
 impl Node {
     /// A component with the buffer that there is without a setting.
     pub(crate) fn new(id: ComponentId, plan: Plan, inputs: Vec<Input>) -> Self {
-        Self { id, plan, inputs, buffer: BufferSettings::default(), written: Written::default(), retired: false }
+        Self {
+            id,
+            plan,
+            inputs,
+            buffer: BufferSettings::default(),
+            migrate: Migrate::default(),
+            written: Written::default(),
+            retired: false,
+        }
     }
 
     /// Whether another is entered under the same names.

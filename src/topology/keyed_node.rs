@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::edge::{Parcel, Room};
 use super::inlet::{Arrival, Inlet};
+use super::kept::Kept;
 use super::node::{Activity, Finished, Links, Pipeline};
 use super::outlets::Splits;
 use super::splitter::Splitter;
@@ -41,6 +42,8 @@ pub(crate) struct KeyedNode {
     pub(crate) activity: Activity,
     /// Do the work.
     pub(crate) workers: Workers,
+    /// The batches that it has taken last, if they are to be kept.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// A batch that was split for these floors.
@@ -163,7 +166,7 @@ impl KeyedNode {
         if let Some(watermarks) = &mut self.watermarks {
             watermarks.note(&batch, &floors, self.activity.active());
         }
-        let spans = spans(&batch);
+        let (spans, taken) = (spans(&batch), Arc::clone(&batch));
         match AssertUnwindSafe(self.step(Some((batch, split)))).catch_unwind().await {
             Ok(stepped) => stepped?,
             Err(panic) => {
@@ -171,6 +174,9 @@ impl KeyedNode {
                 self.links.suspects.note(&spans, &message);
                 anyhow::bail!(message);
             }
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.push(taken);
         }
         drop(room);
         Ok(())
@@ -233,6 +239,42 @@ impl KeyedNode {
     /// Drops all state but how far event time has come: what has left does not leave again.
     pub(crate) fn start_anew(&mut self) {
         self.shards = Shards::new(self.keyed.as_ref(), self.shards.len());
+    }
+
+    /// Makes a state of batches that another has taken, if that can be done.
+    pub(crate) async fn begin_with(&mut self, kept: &Kept) {
+        // When they have come by that clock is not known any more.
+        if self.watermarks.as_ref().is_some_and(Watermarks::follow_the_clock) {
+            return;
+        }
+        let error = match AssertUnwindSafe(self.warm_up(kept)).catch_unwind().await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(panic) => message(panic.as_ref()),
+        };
+        let component = self.links.account.component();
+        tracing::warn!(%component, error, "No state can be made of the events that were kept; starting anew.");
+        self.start_anew();
+    }
+
+    /// Makes a state of batches that another has taken. What they bring about has left already, and so nothing leaves.
+    async fn warm_up(&mut self, kept: &Kept) -> anyhow::Result<()> {
+        let mut watermarks = self.watermarks.as_ref().map(Watermarks::anew);
+        for batch in kept.batches() {
+            let batch = Links::with_fields(&self.links.reads, Arc::clone(batch));
+            let (mut floors, mut watermark) = (Splitter::open_floors(&batch), Time::MIN);
+            if let Some(watermarks) = &mut watermarks {
+                floors = watermarks.floors(&batch);
+                watermarks.note(&batch, &floors, Duration::ZERO);
+                watermark = watermarks.advance(Duration::ZERO);
+            }
+            let split = self.keyed.split(&batch, &floors, self.shards.len());
+            self.shards.step(split.parts, watermark, self.workers).await?;
+        }
+        let reached = self.watermarks.as_ref().map_or(Time::MIN, Watermarks::emitted);
+        let nothing = std::iter::repeat_with(|| None).take(self.shards.len()).collect();
+        self.shards.step(nothing, reached, self.workers).await?;
+        Ok(())
     }
 
     /// Brings back the state that [`save`](Self::save) has handed out.

@@ -46,6 +46,16 @@ impl Watermarks {
         Self { timing, clock, state: State { partitions: BTreeMap::new(), emitted: Time::MIN } }
     }
 
+    /// The same from the beginning.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.timing, self.clock.clone())
+    }
+
+    /// Whether they follow the clock, and not the events.
+    pub(crate) fn follow_the_clock(&self) -> bool {
+        self.timing.processing_time
+    }
+
     /// What is closed, and what is too far ahead, for each block of the batch.
     pub(crate) fn floors(&self, batch: &Batch) -> Vec<Floor> {
         let now = self.clock.now();

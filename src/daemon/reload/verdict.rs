@@ -14,6 +14,13 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// Adds what came of other files.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.changed.extend(other.changed);
+        self.mistakes.extend(other.mistakes);
+        self.failed.extend(other.failed);
+    }
+
     /// Whether all that the files say runs now.
     pub(crate) fn is_good(&self) -> bool {
         self.mistakes.is_empty() && self.failed.is_empty()

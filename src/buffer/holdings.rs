@@ -42,7 +42,7 @@ pub(crate) struct Holding {
     pub(crate) place: Place,
     /// So many records are not delivered.
     waiting: u64,
-    bytes: u64,
+    pub(crate) bytes: u64,
     /// Whether the component would miss it.
     is_needed: bool,
     /// What the checkpoints have of it.

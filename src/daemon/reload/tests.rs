@@ -200,8 +200,9 @@ async fn files_that_refer_to_one_another_are_one_unit() {
 #[tokio::test]
 async fn what_a_removed_component_holds_keeps_its_place_and_nothing_else_does() {
     let (logs, away) = (tempfile::tempdir().expect("a folder"), free_address());
-    // More than what is under way at once.
-    std::fs::write(logs.path().join("x.log"), "a line of text that nobody takes\n".repeat(5000)).expect("written");
+    // More than what is under way at once: the buffer is read by the mebibyte.
+    let line = "a line of text that nobody takes; ".repeat(30) + "\n";
+    std::fs::write(logs.path().join("x.log"), line.repeat(8000)).expect("written");
     let buffered = format!(
         "[sources.in]\ntype = \"file\"\ninclude = [\"{}/*.log\"]\nread_from = \"beginning\"\n\
          [sinks.out]\ntype = \"http\"\ninputs = [\"in\"]\nuri = \"http://{away}/\"\nbuffer.type = \"disk\"\n",
@@ -212,7 +213,7 @@ async fn what_a_removed_component_holds_keeps_its_place_and_nothing_else_does() 
     let position = |id: &str| store.load(&ComponentId::new("a", id)).expect("read").position;
     for _ in 0..1000 {
         let found = yard.fleet.holdings().await.expect("read");
-        if found.iter().any(|(holding, orphaned)| holding.has_events() && !orphaned) && position("in").is_some() {
+        if found.iter().any(|(holding, orphaned)| holding.bytes > 6 << 20 && !orphaned) && position("in").is_some() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

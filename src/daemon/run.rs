@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use logd_sdk::Clock;
 use logd_sdk::http::Listeners;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -90,9 +91,9 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     }
     let mut fleet = Fleet::start(&compiled, environment.clone()).await?;
     parts.show(&fleet);
-    announce(&data_dir, &compiled, own.address());
 
     if once {
+        announce(&data_dir, &compiled, own.address());
         tokio::select! {
             finished = finished(fleet.units()) => {
                 finished?;
@@ -111,7 +112,12 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
         let generations = Generations::open(data_dir.path())?;
         let mut files = Files { paths, conditions, watch, generations, own };
         files.keep(&compiled, environment.clock.now().to_string());
-        follow(&mut fleet, &mut files, &parts, &mut signals).await?;
+        let commands = control::listen(data_dir.path()).unwrap_or_else(|error| {
+            tracing::warn!(error = format!("{error:#}"), "Commands can't reach this daemon.");
+            tokio::sync::mpsc::channel(1).1
+        });
+        announce(&data_dir, &compiled, files.own.address());
+        follow(&mut fleet, &mut files, commands, &parts, &mut signals).await?;
         own = files.own;
     }
     let within = own.settings().limits.shutdown_timeout;
@@ -202,18 +208,20 @@ const TRY_AGAIN: Duration = Duration::from_secs(10);
 const TEND: Duration = Duration::from_secs(1);
 
 /// Follows edits, signals and commands until it is time to stop.
-async fn follow(fleet: &mut Fleet, files: &mut Files, parts: &Parts, signals: &mut Signals) -> anyhow::Result<()> {
-    let mut asked = control::listen(&fleet.environment().data_dir).unwrap_or_else(|error| {
-        tracing::warn!(error = format!("{error:#}"), "Commands can't reach this daemon.");
-        tokio::sync::mpsc::channel(1).1
-    });
+async fn follow(
+    fleet: &mut Fleet,
+    files: &mut Files,
+    mut commands: Receiver<control::Asked>,
+    parts: &Parts,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             wanted = signals.next() => if wanted == Wanted::Stop {
                 return Ok(());
             },
             () = files.watch.changed() => {}
-            Some((command, reply)) = asked.recv() => {
+            Some((command, reply)) = commands.recv() => {
                 let answer = obey(command, fleet, files).await;
                 parts.show(fleet);
                 // Whoever asked may have gone.

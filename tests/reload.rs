@@ -3,6 +3,9 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::support::{Place, Running, free_address, get, run};
 
@@ -115,6 +118,37 @@ fn a_state_is_made_of_the_events_that_came_before() {
         assert!(status.success(), "{err}");
         assert_eq!(out.contains("\"value\":400"), finds, "{migrate}: {out}");
     }
+}
+
+#[test]
+fn a_hundred_components_are_reloaded_within_a_second() {
+    let place = Place::new();
+    let pipeline = |threshold: u32| {
+        let mut text = "[sources.x]\ntype = \"generator\"\nrate = 1000\n\
+                        [sinks.y]\ntype = \"blackhole\"\ninputs = [\"*.anomalies\"]\n"
+            .to_owned();
+        for n in 0..33 {
+            text += &format!(
+                "[transforms.p{n}]\ntype = \"parse\"\ninputs = [\"x\"]\nformat = \"json\"\n\
+                 [transforms.w{n}]\ntype = \"window\"\ninputs = [\"p{n}\"]\nsize = \"1s\"\n\
+                 aggregates.mean = {{ fn = \"mean\", field = \"response_time_ms\" }}\n\
+                 [transforms.z{n}]\ntype = \"zscore\"\ninputs = [\"w{n}\"]\nfield = \"mean\"\n\
+                 threshold = {threshold}\n"
+            );
+        }
+        text
+    };
+    place.write("pipelines/p.toml", pipeline(3));
+    let mut logd = Running::start(place.logd().args(["run", "--telemetry-address", "127.0.0.1:0"]));
+    logd.wait_for("start", |logd| logd.err().contains("Started."));
+    place.write("pipelines/p.toml", pipeline(4));
+    let start = Instant::now();
+    let (code, said) = command(&place, &["reload"]);
+    let took = start.elapsed();
+    println!("{took:?}: {said}");
+    assert!(code == Some(0) && took < Duration::from_secs(1), "{took:?}: {said}");
+    logd.signal("TERM");
+    assert!(logd.end().0.success());
 }
 
 /// What a command says, and how it ends.

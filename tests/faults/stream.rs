@@ -131,3 +131,43 @@ fn members_that_come_and_go_lose_and_double_no_document() {
     guest.settles();
     guest.end("TERM");
 }
+
+/// All but the source is edited, over and over; then logd dies in the middle of it.
+#[test]
+fn reloads_and_kills_within_them_rebalance_nothing_and_lose_and_double_no_document() {
+    let _alone = alone();
+    let mut flow = Flow::start("reloaded");
+    let pipeline = flow.cluster.pipeline("reloaded");
+    let edited = |turn: u32| {
+        let timeout = format!("\"{}ms\"", 100 + turn % 7);
+        let mut text = pipeline.replace("\"100ms\"", &timeout);
+        if turn.is_multiple_of(3) {
+            text += &format!(
+                "[transforms.more]\ntype = \"filter\"\ninputs = [\"parsed\"]\ncondition = '.number > {turn}'\n\
+                 [sinks.branch]\ntype = \"blackhole\"\ninputs = [\"more\"]\n"
+            );
+        }
+        text
+    };
+    flow.daemon.start();
+    flow.flows();
+    let rebalances = |flow: &Flow| flow.daemon.sum("logd_kafka_rebalances_total{", &[]);
+    let before = rebalances(&flow);
+    for turn in 0..2 * lives() {
+        flow.daemon.place.write("pipelines/pipeline.toml", edited(turn));
+        assert!(flow.daemon.reload(), "{}", flow.daemon.said());
+        flow.flows();
+    }
+    assert_eq!(rebalances(&flow), before);
+    let mut moments = Moments::new();
+    for turn in 0..lives() / 2 {
+        flow.daemon.place.write("pipelines/pipeline.toml", edited(turn));
+        let mut asking = flow.daemon.place.logd().arg("reload").spawn().expect("it runs");
+        std::thread::sleep(moments.within(Duration::from_millis(60)));
+        flow.daemon.end("KILL");
+        asking.wait().expect("it ends when nobody answers");
+        flow.daemon.start();
+        flow.flows();
+    }
+    flow.ends_exactly();
+}

@@ -11,25 +11,41 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 
 use crate::support::{DEADLINE, Place, Running, free_address, run};
 
-/// The status line of the answer to a request, over TLS with a server that has this certificate; nothing where there is
-/// none.
+/// A connection to a server, over TLS.
+struct Connection(StreamOwned<ClientConnection, TcpStream>);
+
+impl Connection {
+    /// To a server that has this certificate; nothing comes of a request to another.
+    fn new(address: &str, certificate: &CertificateDer<'static>) -> Option<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).expect("a certificate");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        let stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(DEADLINE)).expect("set");
+        Some(Self(StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("a client"), stream)))
+    }
+
+    /// The status line of the answer to a request.
+    fn post(&mut self) -> Option<String> {
+        self.0.write_all(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}").ok()?;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).ok()?;
+            answer.extend(byte);
+        }
+        String::from_utf8_lossy(&answer).lines().next().map(str::to_owned)
+    }
+}
+
+/// The same, of a connection of its own.
 fn post(address: &str, certificate: &CertificateDer<'static>) -> Option<String> {
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).expect("a certificate");
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").expect("a name");
-    let stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(DEADLINE)).expect("set");
-    let mut stream = StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("a client"), stream);
-    let request = "POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = [0; 15];
-    stream.read_exact(&mut answer).ok()?;
-    Some(String::from_utf8_lossy(&answer).into_owned())
+    Connection::new(address, certificate)?.post()
 }
 
 #[test]
@@ -52,6 +68,8 @@ fn a_renewed_certificate_is_taken_over_when_it_has_its_key() {
     logd.wait_for("start", |logd| logd.err().contains("Started."));
     assert_eq!(post(&address, old.cert.der()).as_deref(), Some("HTTP/1.1 200 OK"));
     assert_eq!(post(&address, new.cert.der()), None);
+    let mut open = Connection::new(&address, old.cert.der()).expect("a connection");
+    assert_eq!(open.post().as_deref(), Some("HTTP/1.1 200 OK"));
 
     place.write("tls/crt.pem", new.cert.pem());
     logd.wait_for("mistake", |logd| {
@@ -63,6 +81,7 @@ fn a_renewed_certificate_is_taken_over_when_it_has_its_key() {
     logd.wait_for("reload", |logd| logd.err().contains("Pipelines reloaded."));
     assert_eq!(post(&address, new.cert.der()).as_deref(), Some("HTTP/1.1 200 OK"));
     assert_eq!(post(&address, old.cert.der()), None);
+    assert_eq!(open.post().as_deref(), Some("HTTP/1.1 200 OK"), "an open connection goes on");
     logd.signal("TERM");
     let (status, _, err) = logd.end();
     assert!(status.success(), "{err}");

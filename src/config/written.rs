@@ -19,7 +19,7 @@ pub(super) fn written(type_name: &str, table: &DeTable<'_>, plan: &mut Plan, ori
     add_table("", table, origin, &mut written);
     for (key, file) in plan.files() {
         let said = format!("{} bytes", file.text().map_or(0, str::len));
-        written.add(format!("{key} (the file)"), setting(&(file.path(), file.text()), said));
+        written.add_file(&key.to_string(), setting(&(file.path(), file.text()), said));
     }
     written
 }

@@ -46,20 +46,22 @@ pub(crate) struct Own {
 struct Server {
     metrics: Metrics,
     parts: Parts,
-    /// Where they are served.
+    /// Where they were to be served,
+    asked: SocketAddr,
+    /// and where that is: port 0 takes a free one.
     address: SocketAddr,
     /// Ends that when dropped; requests under way may end.
     _stop: oneshot::Sender<()>,
 }
 
 impl Server {
-    fn start(at: SocketAddr, metrics: Metrics, parts: Parts) -> anyhow::Result<Self> {
-        let listener = admin::bind(at)?;
+    fn start(asked: SocketAddr, metrics: Metrics, parts: Parts) -> anyhow::Result<Self> {
+        let listener = admin::bind(asked)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async { stopped.await.unwrap_or_default() };
         tokio::spawn(admin::serve(listener, metrics.clone(), parts.clone(), stopped));
-        Ok(Self { metrics, parts, address, _stop: stop })
+        Ok(Self { metrics, parts, asked, address, _stop: stop })
     }
 }
 
@@ -151,12 +153,9 @@ impl Own {
     }
 
     async fn take_over(&mut self, new: DaemonSettings, fleet: &mut Fleet) -> anyhow::Result<()> {
-        // What may fail comes first.
-        let address = new.telemetry.address;
-        if let Some(Server { metrics, parts, .. }) =
-            self.server.as_ref().filter(|_| address != self.settings.telemetry.address)
-        {
-            self.server = Some(Server::start(address.socket(), metrics.clone(), parts.clone())?);
+        let asked = new.telemetry.address.socket();
+        if let Some(Server { metrics, parts, .. }) = self.server.as_ref().filter(|server| server.asked != asked) {
+            self.server = Some(Server::start(asked, metrics.clone(), parts.clone())?);
         }
         self.log.show(&new.telemetry.log_level)?;
         fleet.follow(&new).await.context("dead letters")?;

@@ -41,6 +41,8 @@ pub(crate) enum Action {
     Replace,
     /// It reads from others, and goes on as it is.
     Rewire,
+    /// It goes on, with other contents of its files.
+    Renew,
     /// It was not there before.
     Add,
     /// It is gone.
@@ -72,6 +74,12 @@ impl Preview {
                         new: Some(inputs(new, after).join(", ")),
                     };
                     self.change(&new.nodes[after], Action::Rewire, vec![change], Vec::new());
+                }
+                (Some(before), Some(after)) if old.nodes[before].written != new.nodes[after].written => {
+                    let node = &new.nodes[after];
+                    let changes = old.nodes[before].written.changes(&node.written);
+                    let notes = vec!["goes on as it is; open connections keep the old certificate".to_owned()];
+                    self.change(node, Action::Renew, changes, notes);
                 }
                 _ => self.kept += 1,
             }
@@ -142,10 +150,9 @@ fn replaced(before: &Node, graph: &Graph, place: usize, running: Option<Running<
             None => "keeps its state, if that fits".to_owned(),
             Some(Ok(())) => "keeps its state".to_owned(),
             Some(Err(error)) => {
-                let with = match (before.migrate, node.migrate) {
-                    (Migrate::Warm, Migrate::Warm) => " with the events that were kept",
-                    _ => "",
-                };
+                let is_warm = [before.migrate, node.migrate] == [Migrate::Warm; 2];
+                let goes_on = running.is_some_and(|running| !running.stops);
+                let with = if is_warm && goes_on { " with the events that were kept" } else { "" };
                 format!("starts anew{with}, for its state does not fit: {error:#}")
             }
         }),
@@ -178,7 +185,7 @@ impl fmt::Display for Preview {
         }
         for (name, Change { action, what, settings, notes }) in &self.changes {
             let sign = match action {
-                Action::Replace | Action::Rewire => '~',
+                Action::Replace | Action::Rewire | Action::Renew => '~',
                 Action::Add => '+',
                 Action::Remove => '-',
             };
@@ -192,8 +199,8 @@ impl fmt::Display for Preview {
             }
         }
         let count = |wanted| self.changes.values().filter(|change| change.action == wanted).count();
-        let (changed, added) = (count(Action::Replace) + count(Action::Rewire), count(Action::Add));
-        let removed = count(Action::Remove);
+        let changed = count(Action::Replace) + count(Action::Rewire) + count(Action::Renew);
+        let (added, removed) = (count(Action::Add), count(Action::Remove));
         writeln!(f, "{changed} to change, {added} to add, {removed} to remove; {} go on as they are.", self.kept)
     }
 }

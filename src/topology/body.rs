@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use logd_sdk::Plan;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
@@ -77,6 +78,14 @@ impl Body {
         match self {
             Self::Source(node) => node.position(),
             _ => None,
+        }
+    }
+
+    /// Gives it what is in the files of its settings now, if that is all that has changed.
+    pub(crate) fn renew(&mut self, plan: &Plan) -> anyhow::Result<()> {
+        match (self, plan) {
+            (Self::Source(node), Plan::Source(plan)) => node.renew(plan.as_ref()),
+            _ => Ok(()),
         }
     }
 

@@ -136,7 +136,10 @@ pub(crate) async fn rebuild(
         }
         goes_on |= left.is_some();
         let body = match (new, left) {
-            (None, Some(Left { mut body, .. })) => {
+            (None, Some(Left { mut body, node: before, .. })) => {
+                if before.written != node.written {
+                    body.renew(&node.plan).with_context(|| format!("`{}` can't be renewed", node.id))?;
+                }
                 body.join(ends).await;
                 if node.retired {
                     body.retire(Instant::now() + environment.reload_timeout);

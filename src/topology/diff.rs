@@ -76,6 +76,12 @@ fn same((old, before): (&Graph, usize), (new, after): (&Graph, usize), condition
 impl Node {
     /// Whether another is the same component with the same settings, whatever it reads from.
     fn is_same(&self, other: &Self) -> bool {
-        self.has_same_account(other) && self.written == other.written
+        self.has_same_account(other)
+            && (self.written == other.written || other.renews() && self.written.has_same_settings(&other.written))
+    }
+
+    /// Whether it can go on with other contents of the files that its settings name.
+    fn renews(&self) -> bool {
+        matches!(&self.plan, Plan::Source(plan) if plan.renews())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use logd_sdk::Port;
+use logd_sdk::component::SourcePlan;
 use logd_sdk::erased::AnySource;
 use logd_sdk::source::Next;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -46,6 +47,11 @@ impl SourceNode {
         self.commands = commands;
         // Of an epoch that was not completed nothing will be heard.
         self.unrepeatable.iter_mut().for_each(VecDeque::clear);
+    }
+
+    /// Gives it what is in the files of its settings now.
+    pub(crate) fn renew(&mut self, plan: &dyn SourcePlan) -> anyhow::Result<()> {
+        plan.renew(self.source.as_mut())
     }
 
     /// Nothing more is read.

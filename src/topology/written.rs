@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What was written, setting by setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Written(BTreeMap<String, Setting>);
+pub(crate) struct Written {
+    settings: BTreeMap<String, Setting>,
+    /// What is in the files that settings name, by the setting.
+    files: BTreeMap<String, Setting>,
+}
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -37,17 +41,35 @@ pub(crate) struct SettingChange {
 impl Written {
     /// Adds a setting.
     pub(crate) fn add(&mut self, name: String, setting: Setting) {
-        self.0.insert(name, setting);
+        self.settings.insert(name, setting);
+    }
+
+    /// Adds what is in the file that a setting names.
+    pub(crate) fn add_file(&mut self, name: &str, setting: Setting) {
+        self.files.insert(format!("{name} (the file)"), setting);
+    }
+
+    /// Whether another version differs in nothing but what is in the files.
+    pub(crate) fn has_same_settings(&self, other: &Self) -> bool {
+        self.settings == other.settings
     }
 
     /// The settings that differ in a later version.
     pub(crate) fn changes(&self, later: &Self) -> Vec<SettingChange> {
-        let names: BTreeSet<&String> = self.0.keys().chain(later.0.keys()).collect();
-        let shown = |version: &Self, name: &String| version.0.get(name).map(|setting| setting.shown.clone());
+        let names: BTreeSet<&String> = self.names().chain(later.names()).collect();
+        let shown = |version: &Self, name: &String| version.get(name).map(|setting| setting.shown.clone());
         names
             .into_iter()
-            .filter(|name| self.0.get(*name) != later.0.get(*name))
+            .filter(|name| self.get(name) != later.get(name))
             .map(|name| SettingChange { setting: name.clone(), old: shown(self, name), new: shown(later, name) })
             .collect()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &String> {
+        self.settings.keys().chain(self.files.keys())
+    }
+
+    fn get(&self, name: &str) -> Option<&Setting> {
+        self.settings.get(name).or_else(|| self.files.get(name))
     }
 }

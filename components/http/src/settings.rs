@@ -211,6 +211,18 @@ impl SourceSettings for HttpSettings {
         Some(self.address.socket())
     }
 
+    fn renews(&self) -> bool {
+        true
+    }
+
+    /// Connections that are open keep the certificate that they began with.
+    fn renew(&self, source: &mut HttpSource) -> anyhow::Result<()> {
+        match (&self.tls, source.tls()) {
+            (Some(settings), Some(tls)) => settings.renew(tls),
+            _ => Ok(()),
+        }
+    }
+
     async fn build(&self, context: &Context) -> anyhow::Result<HttpSource> {
         self.build_with(context, self.limits.bounds(self.respond_when.largest_body())).await
     }

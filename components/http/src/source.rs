@@ -48,6 +48,8 @@ pub(crate) struct HttpSource {
     stop: oneshot::Sender<()>,
     /// What the server waits for.
     stopped: Option<oneshot::Receiver<()>>,
+    /// The server's certificate, if it has one, also while it runs.
+    tls: Option<Tls>,
     origin: Origin,
 }
 
@@ -55,7 +57,13 @@ impl HttpSource {
     /// A source whose requests `server` leaves at `origin`. Nothing runs before the first `next`.
     pub(crate) fn new(server: Server, origin: Origin) -> Self {
         let (stop, stopped) = oneshot::channel();
-        Self { server: Some(Box::new(server)), stop, stopped: Some(stopped), origin }
+        let tls = server.tls.clone();
+        Self { server: Some(Box::new(server)), stop, stopped: Some(stopped), tls, origin }
+    }
+
+    /// The server's certificate, which can be renewed while it runs.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// Where it listens, until it is started.

@@ -8,11 +8,13 @@
 //!
 //! Everything else follows from that line: parsing, the schema, `logd list`, the reference, and the conformance tests.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use futures::future::BoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -137,6 +139,21 @@ pub trait SourceSettings: Settings {
     /// # Errors
     /// What it needs can't be had.
     fn build(&self, context: &Context) -> impl Future<Output = anyhow::Result<Self::Source>> + Send;
+
+    /// Whether a source that runs can be [renewed](Self::renew), where nothing has changed but what is in its
+    /// [files](Settings::files). Others are built anew.
+    fn renews(&self) -> bool {
+        false
+    }
+
+    /// Gives what is in the files now to a source that was built with the same settings.
+    ///
+    /// # Errors
+    /// It can't go on with that; it goes on as it was.
+    fn renew(&self, source: &mut Self::Source) -> anyhow::Result<()> {
+        let _ = source;
+        Ok(())
+    }
 }
 
 /// The settings of a transform without state.
@@ -413,6 +430,20 @@ pub trait SourcePlan: Describe {
     fn listens(&self) -> Option<SocketAddr>;
     /// [`SourceSettings::build`].
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>>;
+
+    /// [`SourceSettings::renews`].
+    fn renews(&self) -> bool {
+        false
+    }
+
+    /// [`SourceSettings::renew`].
+    ///
+    /// # Errors
+    /// Those of the component, or the source is not of these settings' type.
+    fn renew(&self, source: &mut dyn AnySource) -> anyhow::Result<()> {
+        let _ = source;
+        Ok(())
+    }
 }
 
 impl<S: SourceSettings> SourcePlan for S {
@@ -426,6 +457,15 @@ impl<S: SourceSettings> SourcePlan for S {
 
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>> {
         Box::pin(async move { Ok(Box::new(SourceSettings::build(self, context).await?) as Box<dyn AnySource>) })
+    }
+
+    fn renews(&self) -> bool {
+        SourceSettings::renews(self)
+    }
+
+    fn renew(&self, source: &mut dyn AnySource) -> anyhow::Result<()> {
+        let source: &mut dyn Any = source;
+        SourceSettings::renew(self, source.downcast_mut().context("it is a source of another type")?)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::source::{Next, Source};
 use crate::time::Time;
 
 /// Any [`Source`].
-pub trait AnySource: Send {
+pub trait AnySource: Any + Send {
     /// [`Source::next`].
     fn next(&mut self) -> BoxFuture<'_, anyhow::Result<Next>>;
     /// [`Source::position`].

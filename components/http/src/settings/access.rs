@@ -125,6 +125,11 @@ impl TlsSettings {
         report.append(found);
     }
 
+    /// Gives a server what is in the files now.
+    pub(super) fn renew(&self, tls: &http::Tls) -> anyhow::Result<()> {
+        tls.replace(self.crt_file.pem()?, self.key_file.pem()?)
+    }
+
     pub(super) fn build(&self) -> anyhow::Result<http::Tls> {
         http::Tls::from_pem(self.crt_file.pem()?, self.key_file.pem()?).with_context(|| {
             format!("`tls` with {} and {}", self.crt_file.path().display(), self.key_file.path().display())

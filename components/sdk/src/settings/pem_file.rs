@@ -1,7 +1,7 @@
 //! A file beside the pipeline's with certificates or a private key in it, in PEM.
 //!
 //! Like any [`TextFile`] it is read by the loader, so that one that is missing, or is not what it should be, is named at
-//! the line that names it, and one that is renewed has its component built again. What is in it is shown to nobody.
+//! the line that names it, and one that is renewed is given to its component. What is in it is shown to nobody.
 
 use std::borrow::Cow;
 use std::fmt;

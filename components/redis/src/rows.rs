@@ -43,6 +43,10 @@ pub(crate) struct Group<'b> {
 
 /// Puts the rows of each key together, keys in the order in which they come first. A row without a key is rejected.
 pub(crate) fn by_key<'b>(template: &'b Template, batch: &'b Batch, attempt: &mut Attempt) -> Vec<Group<'b>> {
+    if let Some(key) = template.only_literal() {
+        let rows: Vec<u32> = (0_u32..).take(batch.len()).collect();
+        return if rows.is_empty() { Vec::new() } else { vec![Group { key: key.into(), rows }] };
+    }
     let (mut groups, mut places) = (Vec::<Group<'b>>::new(), HashMap::<Cow<'b, str>, usize>::new());
     let texts = Texts::new(template, batch);
     for (row, number) in (0..batch.len()).zip(0_u32..) {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use logd_sdk::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use logd_sdk::http::{self, Answer, Handler, Limits, Listener, Method, Parts, Refusal, Request, StatusCode};
 use serde::Serialize;
+use tokio::runtime::Handle;
 
 use crate::daemon::Broken;
 use crate::telemetry::Metrics;
@@ -131,6 +132,9 @@ impl<W: Watched> Admin<W> {
         let (metrics, watched) = (self.metrics.clone(), Arc::clone(&self.watched));
         let rendered = tokio::task::spawn_blocking(move || {
             watched.refresh();
+            // There are far fewer than a number holds exactly.
+            #[allow(clippy::cast_precision_loss)]
+            metrics::gauge!("logd_tasks").set(Handle::current().metrics().num_alive_tasks() as f64);
             metrics.render()
         });
         match rendered.await {

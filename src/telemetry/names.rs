@@ -279,6 +279,7 @@ pub(crate) static METRICS: &[Metric] = &[
         COMPONENT,
         "Requests in the disk log of a source that are not delivered yet.",
     ),
+    gauge("logd_tasks", Unit::Count, &[], "Tasks of the runtime that have not ended."),
     gauge(
         "logd_unaccounted_events",
         Unit::Count,

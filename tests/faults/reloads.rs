@@ -151,7 +151,7 @@ fn reloads_under_load_lose_double_and_refuse_nothing() {
             let events = receiver.events();
             daemon.wait_for("the flow", |_| receiver.events() > events);
             if turn == reloads / 4 {
-                warm = Some((daemon.memory(), daemon.open_files()));
+                warm = Some((daemon.memory(), daemon.open_files(), daemon.sum("logd_tasks", &[])));
             }
         }
         stop.store(true, Relaxed);
@@ -160,7 +160,7 @@ fn reloads_under_load_lose_double_and_refuse_nothing() {
     version = Version { dead: false, broken: false, ..version };
     daemon.place.write("pipelines/pipeline.toml", version.text(addresses, &receiver, &nobody));
     assert!(daemon.reload());
-    let (memory, files) = (daemon.memory(), daemon.open_files());
+    let (memory, files, tasks) = (daemon.memory(), daemon.open_files(), daemon.sum("logd_tasks", &[]));
     let refused: usize = clients.iter().map(Producers::refused).sum();
     let acknowledged = clients.into_iter().flat_map(Producers::stop).collect();
     daemon.wait_for("all events", |_| receiver.has_all(&acknowledged));
@@ -168,15 +168,16 @@ fn reloads_under_load_lose_double_and_refuse_nothing() {
     let times = times(&daemon.said());
     let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
     let verdict = receiver.compare(&acknowledged);
-    let (memory_before, files_before) = warm.expect("enough turns");
+    let (memory_before, files_before, tasks_before) = warm.expect("enough turns");
     println!(
         "{taken} of {reloads} reloads taken, p50 {:?}, p99 {:?}; longest gap {longest:?}; {verdict:?}, {refused} refused; \
-         memory {memory_before:.1} to {memory:.1} MiB, {files_before} to {files} files",
+         memory {memory_before:.1} to {memory:.1} MiB, {files_before} to {files} files, {tasks_before} to {tasks} tasks",
         at(50),
         at(99)
     );
     daemon.end("TERM");
     assert_eq!((verdict.lost, verdict.doubled, refused), (0, 0, 0), "{verdict:?}");
     assert!(files <= files_before + 16, "{files_before} to {files} files are open");
+    assert!(tasks <= tasks_before + 32.0, "{tasks_before} to {tasks} tasks are alive");
     assert!(memory < memory_before + GROWTH, "memory has grown from {memory_before:.1} to {memory:.1} MiB");
 }

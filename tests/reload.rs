@@ -1,8 +1,9 @@
 //! Edits of a pipeline file while it runs.
 
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, rename};
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -41,6 +42,63 @@ fn a_broken_file_changes_nothing_and_a_good_one_is_taken_over() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), all, "no event was printed twice");
+}
+
+/// As editors save, and as Kubernetes does it: the folder of a ConfigMap is a link that is turned to another.
+#[test]
+fn every_way_of_saving_is_followed() {
+    let place = Place::new();
+    let turn_to = |version: &str| {
+        symlink(version, place.path("pipelines/..new")).expect("linked");
+        rename(place.path("pipelines/..new"), place.path("pipelines/..data")).expect("turned");
+    };
+    let map = |rate: u32| pipeline(rate, "text").replace("[sources.x]", "[sources.m]").replace("[\"x\"]", "[\"m\"]");
+    place.write("pipelines/..1/map.toml", map(100));
+    turn_to("..1");
+    symlink("..data/map.toml", place.path("pipelines/map.toml")).expect("linked");
+    let path = place.write("pipelines/p.toml", pipeline(100, "text"));
+    let mut logd = Running::start(place.logd().args(["run", "--telemetry-address", "127.0.0.1:0"]));
+    logd.wait_for("log line", |logd| logd.out().lines().count() > 10);
+    let taken = |logd: &mut Running, what: &str| {
+        logd.wait_for(what, |_| command(&place, &["plan"]).0 == Some(0));
+        let lines = logd.out().lines().count();
+        logd.wait_for("further log line", |logd| logd.out().lines().count() > lines + 10);
+    };
+
+    let whole = pipeline(110, "text");
+    std::fs::write(&path, &whole[..whole.len() / 2]).expect("written");
+    logd.wait_for("message", |logd| logd.err().contains("p.toml:"));
+    std::fs::write(&path, whole).expect("written");
+    taken(&mut logd, "the second half");
+
+    std::fs::write(place.path("pipelines/.p.toml.swp"), pipeline(120, "text")).expect("written");
+    rename(place.path("pipelines/.p.toml.swp"), &path).expect("renamed");
+    taken(&mut logd, "what was renamed");
+
+    rename(&path, place.path("pipelines/p.toml~")).expect("renamed");
+    std::fs::write(&path, pipeline(130, "text")).expect("written");
+    taken(&mut logd, "what was made anew");
+
+    for turn in 1..=30 {
+        std::fs::write(&path, pipeline(200 + turn, "text")).expect("written");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    taken(&mut logd, "the last of thirty");
+
+    place.write("pipelines/..2/map.toml", map(150));
+    turn_to("..2");
+    taken(&mut logd, "the other version");
+    let (_, status) = command(&place, &["status"]);
+    assert!(status.contains("replaced map/m"), "{status}");
+
+    logd.signal("TERM");
+    let (status, out, err) = logd.end();
+    assert!(status.success(), "{err}");
+    let mut ids: Vec<&str> = out.lines().filter_map(|line| line.split("\"request_id\":\"").nth(1)).collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert!(ids.len() == all && all > 100, "{all} events, {} of them once", ids.len());
 }
 
 /// A window of another size can't go on with what the old one has added up.
@@ -108,7 +166,7 @@ fn a_state_is_made_of_the_events_that_came_before() {
             assert_eq!(planned.contains("with the events that were kept"), finds, "{planned}");
         }
         logd.wait_for("reload", |logd| logd.err().contains("reloaded"));
-        assert!(logd.err().contains("starting anew"), "{}", logd.err());
+        assert!(logd.err().contains("anew=\"p/z\""), "{}", logd.err());
         // 400 is usual in neither.
         let mut log = OpenOptions::new().append(true).open(place.path("x.log")).expect("the log");
         log.write_all(b"{\"a\":11,\"b\":400}\n").expect("written");

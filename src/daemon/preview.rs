@@ -143,7 +143,7 @@ fn replaced(before: &Node, graph: &Graph, place: usize, running: Option<Running<
             notes.push("its address stays bound; requests wait meanwhile".to_owned());
         }
         ComponentPlan::Source(_) if node.plan.describe().name() == "kafka" => {
-            notes.push("leaves its group and joins again, which may rebalance it".to_owned());
+            notes.push("goes on as the same member of its group, where it has committed".to_owned());
         }
         ComponentPlan::Source(_) => notes.push("goes on from its position".to_owned()),
         ComponentPlan::Keyed(_) => notes.push(match running.map(|running| running.keeps_state(graph, place)) {

@@ -293,11 +293,14 @@ impl Fleet {
                     replaced = list(&diff.replaced),
                     added = list(&diff.added),
                     removed = list(&diff.removed),
+                    anew = list(&unit.anew),
                     took = ?start.elapsed(),
                     "Pipelines reloaded."
                 );
+                let anew = list(&unit.anew);
+                let states = if anew.is_empty() { String::new() } else { format!(", states anew {anew}") };
                 self.units.push(unit);
-                return Ok(format!("{names}: {diff}, within {:.0?}", start.elapsed()));
+                return Ok(format!("{names}: {diff}{states}, within {:.0?}", start.elapsed()));
             }
             Err(error) => format!("{error:#}"),
         };

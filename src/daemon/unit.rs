@@ -135,6 +135,7 @@ impl Plan {
     fn run(self, built: Vec<(Graph, Option<Built>)>, environment: &Environment) -> Unit {
         let (stop, stopped) = watch::channel(false);
         let (pause, paused) = Pause::new();
+        let anew = built.iter().flat_map(|(_, ready)| ready.iter().flat_map(|ready| ready.anew.clone())).collect();
         let parts = built
             .into_iter()
             .map(|(graph, ready)| {
@@ -144,7 +145,7 @@ impl Plan {
                 Part { graph, status, task: tokio::spawn(run) }
             })
             .collect();
-        Unit { plan: self, stop, pause, parts }
+        Unit { plan: self, anew, stop, pause, parts }
     }
 }
 
@@ -202,6 +203,8 @@ pub(crate) struct Stopped {
 pub(crate) struct Unit {
     /// What it is made of.
     pub(crate) plan: Plan,
+    /// Its components whose state did not fit their settings when it was put together.
+    pub(crate) anew: BTreeSet<ComponentId>,
     stop: watch::Sender<bool>,
     pause: watch::Sender<bool>,
     parts: Vec<Part>,

@@ -1,6 +1,7 @@
 //! From a graph of plans to tasks that are ready to run. Nothing runs yet, so that what can't be built leaves nothing
 //! behind.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +86,8 @@ pub(crate) struct Built {
     pub(crate) accounts: Vec<Arc<Account>>,
     /// Tells the components to stand still.
     pub(crate) pause: watch::Sender<bool>,
+    /// Those whose state did not fit their settings.
+    pub(crate) anew: BTreeSet<ComponentId>,
 }
 
 /// How long a sink that is replaced may take to bring to its end what is under way.
@@ -113,7 +116,7 @@ pub(crate) async fn rebuild(
     let mut edges = Edges::new(graph, environment.edge_capacity, salvage);
     let (reports, received) = unbounded_channel();
     let (mut bodies, mut members, mut accounts) = (Vec::new(), Vec::new(), Vec::new());
-    let ((ask, pause), mut goes_on) = (Pause::new(), false);
+    let ((ask, pause), mut goes_on, mut anew) = (Pause::new(), false, BTreeSet::new());
     for (place, node) in graph.nodes.iter().enumerate() {
         let mut left = salvage.take(&node.id);
         let durable = left.as_ref().map_or_else(Durable::default, |left| left.body.links().reporter.slot());
@@ -153,7 +156,11 @@ pub(crate) async fn rebuild(
                 };
                 let place = Place { graph, place, node, environment, ends };
                 let filled = place.fill(new, left.map(|left| left.body), position, &mut snapshot).await;
-                filled.with_context(|| format!("`{}` can't go on where it was", node.id))?
+                let (body, fits) = filled.with_context(|| format!("`{}` can't go on where it was", node.id))?;
+                if !fits {
+                    anew.insert(node.id.clone());
+                }
+                body
             }
         };
         let links = body.links();
@@ -173,7 +180,7 @@ pub(crate) async fn rebuild(
     let durable = Memory { store: environment.store.clone(), dead_letters: environment.dead_letters.clone() };
     let interval = environment.checkpoint_interval;
     let coordinator = Coordinator::new(members, received, durable, interval, handed_in, goes_on)?;
-    Ok(Built { bodies, coordinator, accounts, pause: ask })
+    Ok(Built { bodies, coordinator, accounts, pause: ask, anew })
 }
 
 /// The place of a component in a part.
@@ -187,14 +194,15 @@ struct Place<'p> {
 
 impl Place<'_> {
     /// Puts a component there that was just built, and brings it to where the one before it was, or to its last epoch.
-    /// `position` is where that was if it is gone, and `snapshot` what it has handed in for no epoch yet.
+    /// `position` is where that was if it is gone, and `snapshot` what it has handed in for no epoch yet. Also returns
+    /// whether what was kept fits.
     async fn fill(
         self,
         new: New,
         old: Option<Body>,
         position: Option<Vec<u8>>,
         snapshot: &mut Snapshot,
-    ) -> anyhow::Result<Body> {
+    ) -> anyhow::Result<(Body, bool)> {
         let New { made, context, account } = new;
         let links = self.links(account, context.epochs.clone());
         let Self { node, environment, ends, .. } = self;
@@ -213,7 +221,8 @@ impl Place<'_> {
             Some(Body::Sink(old)) => undelivered = old.hand_over(PATIENCE).await?,
             Some(Body::Transform(_)) | None => {}
         }
-        Ok(match made {
+        let mut fits = true;
+        let body = match made {
             Made::Source(mut source) => {
                 if let Some(position) = &saved.position {
                     source.seek(position).context("its position")?;
@@ -243,6 +252,7 @@ impl Place<'_> {
                 if let Err(error) = keyed.load(saved.after(&snapshot.changes)) {
                     let error = format!("{error:#}");
                     tracing::warn!(component = %node.id, error, "What was kept does not fit the settings; starting anew.");
+                    fits = false;
                     keyed.start_anew();
                     environment.store.forget(std::slice::from_ref(&node.id))?;
                     *snapshot = Snapshot::default();
@@ -271,7 +281,8 @@ impl Place<'_> {
                 driver.take_over(undelivered);
                 Body::Sink(Box::new(driver))
             }
-        })
+        };
+        Ok((body, fits))
     }
 
     fn links(&self, account: Arc<Account>, epochs: Epochs) -> Links {

@@ -144,7 +144,7 @@ pub(crate) async fn run(
 
 /// Runs a part once, until its end or its first failure, or until it stands still.
 async fn attempt(built: Built, orders: &Orders, status: &Status) -> anyhow::Result<Ended> {
-    let Built { bodies, mut coordinator, accounts, pause } = built;
+    let Built { bodies, mut coordinator, accounts, pause, .. } = built;
     status.update(|state| *state = State { accounts, failure: None, ready: true });
     let (mut running, mut still) = (JoinSet::new(), Vec::new());
     for (id, body) in bodies {

@@ -176,6 +176,24 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_jumps_moves_no_watermark_back_and_pushes_none() {
+        const HOUR: i64 = 3600;
+        let by_events = |watermarks: &mut Watermarks, second: i64| note(watermarks, &batch("a", &[second]), 0);
+        let mut events = watermarks();
+        let mut clock = watermarks();
+        clock.timing.processing_time = true;
+        let (of_events, of_clock) = (events.clock.clone(), clock.clock.clone());
+        for (now, second, expected) in [(1000, 990, 985), (1000 - HOUR, 991, 986), (1000 + HOUR, 992, 987)] {
+            of_events.set(at(now));
+            assert_eq!(by_events(&mut events, second), at(expected), "its clock says {now}");
+        }
+        for (now, expected) in [(1000, 1000), (1000 - HOUR, 1000), (1001, 1001), (1001 + HOUR, 1001 + HOUR)] {
+            of_clock.set(at(now));
+            assert_eq!(clock.advance(Duration::ZERO), at(expected), "it says {now}");
+        }
+    }
+
+    #[test]
     fn the_least_partition_leads() {
         let mut watermarks = watermarks();
         assert_eq!(note(&mut watermarks, &batch("a", &[]), 0), Time::MIN, "announced, and nothing said");

@@ -17,12 +17,12 @@
 //! | Elasticsearch: 429, 503, 413, mapping errors, half an answer, no answer | `components/elasticsearch/src/sink/tests`, `components/elasticsearch/tests/service` |
 //! | Redis: wrong or changed password, no memory, read-only, half-open connection | `components/redis/tests/redis/{faults,secrets}.rs` |
 //! | webhook receiver: 500, 410, 429, timeout, redirect, long answer | `components/http/src/webhook/tests/calls.rs`, `components/http/src/client/tests.rs`, `tests/alerts` |
-//! | times that are late or too far ahead, silent partitions | `components/detect/src/window/tests/time.rs` |
+//! | times that are late or too far ahead, silent partitions; a clock that jumps | `components/detect/src/window/tests/time.rs`; `src/topology/watermarks.rs` |
 //! | a million keys | `keys` |
 //! | few file descriptors, little memory, a starved processor | `scarce` |
 //! | a panic in a component, and an event at which it panics again | `src/topology/part/tests.rs`, `src/topology/suspects.rs`, `components/parse/src/program/tests.rs` |
 //! | half load for long | `soak` |
-//! | every example with kill -9 in its middle | `tests/examples.rs` |
+//! | every example with kill -9, and with a reload, in its middle | `tests/examples.rs` |
 //!
 //! `SEED=N` repeats the moments of kills. `tests/soak` runs all of this for longer.
 

@@ -171,3 +171,29 @@ fn reloads_and_kills_within_them_rebalance_nothing_and_lose_and_double_no_docume
     }
     flow.ends_exactly();
 }
+
+/// A source with other settings is another consumer, and yet the same member: the others keep their partitions.
+#[test]
+fn a_source_that_is_replaced_keeps_its_place_in_the_group() {
+    let _alone = alone();
+    let mut flow = Flow::start("replaced");
+    let pipeline = flow.cluster.pipeline("replaced");
+    flow.daemon.start();
+    flow.flows();
+    let mut guest = Daemon::new(&pipeline);
+    guest.start();
+    guest.wait_for("its share", |guest| guest.delivered() > 0.0);
+    guest.watch(Duration::from_secs(3), |_| {});
+    let rebalances = |guest: &Daemon| guest.sum("logd_kafka_rebalances_total{", &[]);
+    let before = rebalances(&guest);
+    for turn in 0..5 {
+        let edited = pipeline.replace("topics =", &format!("key_field = \"key_{turn}\"\ntopics ="));
+        flow.daemon.place.write("pipelines/pipeline.toml", edited);
+        assert!(flow.daemon.reload(), "{}", flow.daemon.said());
+        flow.flows();
+    }
+    assert_eq!(rebalances(&guest), before);
+    flow.ends_exactly();
+    guest.settles();
+    guest.end("TERM");
+}

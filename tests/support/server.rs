@@ -111,6 +111,8 @@ impl Drop for Server {
 }
 
 fn serve(stream: TcpStream, answer: &Answer) -> Option<()> {
+    // An answer is written in pieces, and none of them waits for the client to acknowledge the one before.
+    stream.set_nodelay(true).ok()?;
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     loop {
         let mut head = Vec::new();

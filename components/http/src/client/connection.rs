@@ -110,7 +110,7 @@ impl Connection<'_> {
         if let Some(uri) = self.proxy {
             let no_uri = || anyhow::anyhow!("`proxy` is no URI");
             builder = builder.proxy(Proxy::all(uri.expose()).map_err(|_| no_uri())?);
-            proxy = Some(Url::parse(uri.expose()).map_err(|_| no_uri())?);
+            proxy = Some(Place::of(&Url::parse(uri.expose()).map_err(|_| no_uri())?)?);
         }
         let http = builder.build().context("the client can't be made")?;
         Ok(Client { http, names, proxy, timeout: self.timeout, clock })
@@ -122,9 +122,23 @@ impl Connection<'_> {
 pub(crate) struct Client {
     http: reqwest::Client,
     names: Arc<Guard>,
-    proxy: Option<Url>,
+    proxy: Option<Place>,
     timeout: Duration,
     clock: Clock,
+}
+
+/// Where a URL leads, without what in it may be a secret.
+#[derive(Clone, Debug)]
+struct Place {
+    host: String,
+    port: u16,
+}
+
+impl Place {
+    fn of(url: &Url) -> anyhow::Result<Self> {
+        let host = url.host_str().context("there is no host")?.trim_matches(['[', ']']).to_owned();
+        Ok(Self { host, port: url.port_or_known_default().context("there is no port")? })
+    }
 }
 
 impl Client {
@@ -152,20 +166,21 @@ impl Client {
     /// # Errors
     /// None can be made, and why.
     pub(crate) async fn reach(&self, url: &Url) -> anyhow::Result<()> {
-        let url = self.proxy.as_ref().unwrap_or(url);
+        let place = match &self.proxy {
+            Some(proxy) => proxy.clone(),
+            None => Place::of(url)?,
+        };
         let within = CONNECT.min(self.timeout);
-        let connected = timeout(within, self.connect(url)).await;
+        let connected = timeout(within, self.connect(&place)).await;
         connected.with_context(|| format!("no connection within {within:?}"))?.context("it can't be reached")
     }
 
-    async fn connect(&self, url: &Url) -> anyhow::Result<()> {
-        let port = url.port_or_known_default().context("there is no port")?;
-        let host = url.host_str().context("there is no host")?;
-        let addresses: Vec<SocketAddr> = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            Ok(address) => vec![(address, port).into()],
+    async fn connect(&self, Place { host, port }: &Place) -> anyhow::Result<()> {
+        let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
+            Ok(address) => vec![(address, *port).into()],
             Err(_) => {
                 let found = self.names.resolve(host.parse::<Name>()?).await.map_err(anyhow::Error::from_boxed)?;
-                found.map(|address| (address.ip(), port).into()).collect()
+                found.map(|address| (address.ip(), *port).into()).collect()
             }
         };
         TcpStream::connect(&addresses[..]).await?;

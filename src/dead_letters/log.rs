@@ -56,7 +56,7 @@ impl DeadLetters {
     ) -> anyhow::Result<u64> {
         let mut records = Vec::with_capacity(batch.len());
         for (row, reason) in (0_u32..).zip(reasons).take(batch.len()) {
-            let letter = Letter::new(&batch.select(&[row]), component, reason, attempts, now)?;
+            let letter = Letter::new(&batch.alone(row), component, reason, attempts, now)?;
             records.push(Entry::Letter(letter).encode()?);
         }
         let events = records.len() as u64;

@@ -274,6 +274,22 @@ impl Batch {
     /// A batch of these rows, in this order.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
+        let mut selected = self.pick(rows, self.blocks.clone());
+        selected.compact();
+        selected
+    }
+
+    /// One event by itself: with the block that it stands in, and no other.
+    #[must_use]
+    pub fn alone(&self, row: u32) -> Self {
+        let block = self.rows[row as usize].block;
+        let mut alone = self.pick(&[row], vec![self.blocks[block as usize].clone()]);
+        alone.rows[0].block = 0;
+        alone.compact();
+        alone
+    }
+
+    fn pick(&self, rows: &[u32], blocks: Vec<Block>) -> Self {
         let width = self.columns.len();
         let mut slots = Vec::with_capacity(rows.len() * width);
         // The text of these rows only: who takes a batch apart row by row must not copy all of it each time.
@@ -288,15 +304,13 @@ impl Batch {
                 });
             }
         }
-        let mut selected = Self {
-            blocks: self.blocks.clone(),
+        Self {
+            blocks,
             rows: rows.iter().map(|&row| self.rows[row as usize].clone()).collect(),
             columns: Arc::clone(&self.columns),
             slots,
             text,
-        };
-        selected.compact();
-        selected
+        }
     }
 
     /// Copies what is left of a block when a few rows hold a large one.

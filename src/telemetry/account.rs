@@ -100,6 +100,13 @@ impl Tally {
     }
 }
 
+/// What it had under way when it went is with another by now, or is read again.
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.in_flight.set(0.0);
+    }
+}
+
 impl Account {
     /// Opens the account of a component. `ports` are the names of all its ports, the main one (empty) first.
     pub(crate) fn new(

@@ -17,12 +17,15 @@ struct Flow {
     concurrency: u32,
     life: usize,
     load: Load,
+    /// Whether the receiver is near.
+    at_once: bool,
 }
 
 /// For throughput; lives are short.
-const LARGE: Flow = Flow { max_events: 500, concurrency: 2, life: 1, load: Load::FULL };
+const LARGE: Flow = Flow { max_events: 500, concurrency: 2, life: 1, load: Load::FULL, at_once: false };
 /// For few repeats, of a receiver that does not know what it has already.
-const SMALL: Flow = Flow { max_events: 20, concurrency: 1, life: 20_000, load: Load { rate: Some(50), ..Load::FULL } };
+const SMALL: Flow =
+    Flow { max_events: 20, concurrency: 1, life: 20_000, load: Load { rate: Some(50), ..Load::FULL }, at_once: true };
 
 /// The number of an event that no client sends.
 const FRESH: u64 = u64::MAX;
@@ -30,6 +33,9 @@ const FRESH: u64 = u64::MAX;
 /// Ends `lives` of logd by `signal`, each at a random moment.
 fn through(lives: u32, signal: &str, flow: &Flow) -> Verdict {
     let receiver = Receiver::start();
+    if flow.at_once {
+        receiver.at_once();
+    }
     let address = free_address().parse().expect("an address");
     let mut daemon = Daemon::new(&format!(
         "[sources.web]\ntype = \"http\"\naddress = \"{address}\"\n\

@@ -69,6 +69,11 @@ impl Receiver {
         Self { state, server }
     }
 
+    /// It answers as soon as it can from now on, and not as one that is far away.
+    pub(super) fn at_once(&self) {
+        self.server.at_once();
+    }
+
     /// The settings of an `http` sink that sends to it.
     pub(super) fn sink(&self) -> String {
         format!(

@@ -3,8 +3,6 @@
 //! The host and the beginning of the path are the user's own words. A field may be what a stranger wrote into a log: it is
 //! percent-encoded, and an event with which the URI would mean something else (`..` as a part of the path) is rejected.
 
-use std::borrow::Cow;
-
 use logd_sdk::Time;
 use logd_sdk::settings::{Fault, FieldPath, NameTemplate};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -36,7 +34,7 @@ impl Uri {
     /// It is no URI, an event could choose the host, or there is an address in it that may not be called.
     pub(super) fn new(template: &NameTemplate, addresses: Addresses) -> Result<Self, Fault> {
         let prefix = template.prefix();
-        let constant = matches!(template.render(Time::EPOCH, |_| None), Ok(Cow::Borrowed(_)));
+        let constant = template.only_literal().is_some();
         let host_ends = prefix.split_once("://").is_none_or(|(_, rest)| rest.contains(['/', '?']));
         if !constant && !host_ends {
             return Err(Fault::new("no event chooses the host, so a field can't stand in front of the path")

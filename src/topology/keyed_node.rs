@@ -166,7 +166,7 @@ impl KeyedNode {
         if let Some(watermarks) = &mut self.watermarks {
             watermarks.note(&batch, &floors, self.activity.active());
         }
-        let (spans, taken) = (spans(&batch), Arc::clone(&batch));
+        let (spans, taken) = (spans(&batch), self.kept.is_some().then(|| Arc::clone(&batch)));
         match AssertUnwindSafe(self.step(Some((batch, split)))).catch_unwind().await {
             Ok(stepped) => stepped?,
             Err(panic) => {
@@ -175,7 +175,7 @@ impl KeyedNode {
                 anyhow::bail!(message);
             }
         }
-        if let Some(kept) = &mut self.kept {
+        if let (Some(kept), Some(taken)) = (&mut self.kept, taken) {
             kept.push(taken);
         }
         drop(room);
@@ -214,7 +214,7 @@ impl KeyedNode {
                 }
                 split.parts
             }
-            None => std::iter::repeat_with(|| None).take(self.shards.len()).collect(),
+            None => self.shards.no_parts(),
         };
         let yields = self.shards.step(parts, watermark, self.workers).await?;
         let step = Step { batch: batch.as_ref(), yields, watermark, partition: &self.partition };
@@ -272,8 +272,7 @@ impl KeyedNode {
             self.shards.step(split.parts, watermark, self.workers).await?;
         }
         let reached = self.watermarks.as_ref().map_or(Time::MIN, Watermarks::emitted);
-        let nothing = std::iter::repeat_with(|| None).take(self.shards.len()).collect();
-        self.shards.step(nothing, reached, self.workers).await?;
+        self.shards.step(self.shards.no_parts(), reached, self.workers).await?;
         Ok(())
     }
 
@@ -346,6 +345,11 @@ impl Shards {
 
     fn len(&self) -> usize {
         self.shards.len()
+    }
+
+    /// For a step in which no batch comes.
+    fn no_parts(&self) -> Vec<Option<AnyPart>> {
+        std::iter::repeat_with(|| None).take(self.len()).collect()
     }
 
     /// One step of each shard.

@@ -127,6 +127,12 @@ impl Detector {
         Self { settings, half: settings.rule.relaxed(), identity, measure }
     }
 
+    /// The field that it judges.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        &self.identity.field
+    }
+
     /// Judges a key's next value by those before it, and then learns from it.
     ///
     /// Values are to come in the order of event time; one that comes out of order is taken as of the latest time seen.
@@ -222,6 +228,7 @@ impl Detector {
             since: open.since,
             window: point.window,
             detector: self.identity.component.clone(),
+            field: self.identity.field.clone(),
             r#type: Kind::of(&rule, open.side),
             key: key(),
             severity: open.severity,

@@ -26,6 +26,8 @@ pub struct Anomaly {
     pub window: Interval,
     /// The detector's component id.
     pub detector: String,
+    /// The field that was judged.
+    pub field: String,
     /// What sort of anomaly it is.
     pub r#type: Kind,
     /// Whose it is: field → value.

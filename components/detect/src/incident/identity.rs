@@ -18,6 +18,8 @@ pub struct Identity {
     pub pipeline: String,
     /// The component's id in it, such as `latency`.
     pub component: String,
+    /// The field that it judges, such as `latency_mean`. Incidents are not named by it.
+    pub field: String,
 }
 
 impl Identity {
@@ -58,7 +60,7 @@ mod tests {
     #[test]
     fn ids_are_stable_across_versions() {
         // Computed with the Python package xxhash.
-        let identity = Identity { pipeline: "demo".to_owned(), component: "latency".to_owned() };
+        let identity = Identity { pipeline: "demo".to_owned(), component: "latency".to_owned(), field: String::new() };
         let id = identity.incident(&key(&[("service", "payment-service")]), Micros(1_700_000_000_000_000));
         assert_eq!(hex(id), "168800158a854ad2aeb4efb9cae632c8");
         assert_eq!(hex(event(id, 1)), "f43a1da73f7d6cff4576d8557c70b6ec");
@@ -67,7 +69,8 @@ mod tests {
     #[test]
     fn whatever_differs_gives_another_id() {
         let at = |pipeline: &str, component: &str, pairs: &[(&str, &str)], since| {
-            let identity = Identity { pipeline: pipeline.to_owned(), component: component.to_owned() };
+            let identity =
+                Identity { pipeline: pipeline.to_owned(), component: component.to_owned(), field: String::new() };
             identity.incident(&key(pairs), Micros(since))
         };
         let ids = [

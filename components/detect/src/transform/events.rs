@@ -70,9 +70,16 @@ fn samples(anomaly: &Anomaly, batch: &Batch, row: usize, column: Option<usize>) 
 }
 
 /// Every point with what was expected of it, in the order of the rows. A row's score has its identity from the row.
-pub(super) fn scores(yields: &[Yield], columns: &Arc<Columns>, batch: &Batch, partition: &Arc<Partition>) -> Batch {
-    // Each key stands in the text once, and all scores of the key point there.
+pub(super) fn scores(
+    yields: &[Yield],
+    columns: &Arc<Columns>,
+    field: &str,
+    batch: &Batch,
+    partition: &Arc<Partition>,
+) -> Batch {
+    // The field and each key stand in the text once, and all scores point there.
     let mut text = String::new();
+    let field = slot(Some(field), &mut text);
     let keys: Vec<Vec<Vec<Slot>>> = yields
         .iter()
         .map(|made| {
@@ -91,7 +98,7 @@ pub(super) fn scores(yields: &[Yield], columns: &Arc<Columns>, batch: &Batch, pa
         let parent = &batch.rows()[*row as usize];
         let origin = batch.blocks()[parent.block as usize].partition.hash();
         rows.push(row_of(xxh3_64_with_seed(&parent.position.to_le_bytes(), origin), time(*at), Body::Columns));
-        slots.push(Slot::Time(time(*at)));
+        slots.extend([Slot::Time(time(*at)), field.clone()]);
         slots.extend_from_slice(key);
         let figures = [Some(score.value), score.expected, score.lower, score.upper, score.score];
         slots.extend(figures.map(|figure| figure.map_or(Slot::Null, Slot::Float)));

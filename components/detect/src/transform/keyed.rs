@@ -118,7 +118,8 @@ impl Detecting {
             anyhow::bail!("`{}` must be {}", problem.setting, problem.expected);
         }
         let (pipeline, component) = (context.id.pipeline(), context.id.id());
-        let identity = Identity { pipeline: pipeline.to_owned(), component: component.to_owned() };
+        let field = key::name(plan.field).to_owned();
+        let identity = Identity { pipeline: pipeline.to_owned(), component: component.to_owned(), field };
         let measure = Measure::of_field(key::name(plan.field), component);
         Ok(Self {
             shared: Arc::new(Shared {
@@ -210,7 +211,10 @@ impl Keyed for Detecting {
             out.make(ANOMALIES, events::anomalies(told, batch, step.partition));
         }
         if step.yields.iter().any(|made| !made.scored.is_empty()) {
-            out.make(SCORES, events::scores(&step.yields, &self.scores, batch, step.partition));
+            out.make(
+                SCORES,
+                events::scores(&step.yields, &self.scores, self.shared.detector.field(), batch, step.partition),
+            );
         }
     }
 }

@@ -15,7 +15,7 @@ use super::key;
 use crate::rule;
 
 /// The fields of an anomaly beside those of its key.
-pub(super) const ANOMALY: [&str; 18] = [
+pub(super) const ANOMALY: [&str; 19] = [
     "id",
     "incident_id",
     "state",
@@ -24,6 +24,7 @@ pub(super) const ANOMALY: [&str; 18] = [
     "since",
     "window",
     "detector",
+    "field",
     "type",
     "severity",
     "score",
@@ -144,10 +145,11 @@ impl Plan<'_> {
         }
     }
 
-    /// The columns of scores: when, whose, and the figures.
+    /// The columns of scores: when, of what, whose, and the figures.
     pub(super) fn score_columns(&self) -> Arc<Columns> {
+        let first = [owned_value_path!("timestamp"), owned_value_path!("field")];
         let figures = FIGURES.into_iter().map(OwnedValuePath::single_field);
-        Columns::new(std::iter::once(owned_value_path!("timestamp")).chain(self.key_fields()).chain(figures))
+        Columns::new(first.into_iter().chain(self.key_fields()).chain(figures))
     }
 
     fn key_fields(&self) -> impl Iterator<Item = OwnedValuePath> {

@@ -31,7 +31,8 @@ impl Run {
             Criterion::Spike { .. } => ("errors", "error_rate"),
         };
         assert_eq!(settings.problems(), []);
-        let identity = Identity { pipeline: "demo".to_owned(), component: component.to_owned() };
+        let identity =
+            Identity { pipeline: "demo".to_owned(), component: component.to_owned(), field: "value".to_owned() };
         Self {
             detector: Detector::new(settings, identity, Measure::of_field(field, component)),
             key: Key::from([("service".to_owned(), "payment-service".to_owned())]),

@@ -17,7 +17,7 @@ fn an_anomaly_reads_as_its_schema_says() {
     let expected = serde_json::json!({
         "state": "open", "reason": null, "timestamp": "1970-01-01T00:03:21Z", "since": "1970-01-01T00:03:20Z",
         "window": {"start": "1970-01-01T00:03:20Z", "end": "1970-01-01T00:03:21Z"},
-        "detector": "latency", "type": "high_latency", "key": {"service": "payment"}, "severity": "critical",
+        "detector": "latency", "field": "value", "type": "high_latency", "key": {"service": "payment"}, "severity": "critical",
         "value": 1180.0, "threshold": 3.0, "samples": [{"service": "payment", "second": 200}, {"service": "payment"}],
         "explanation": "value 1,180, usually 295 ± 37 (z 24, threshold 3)",
     });
@@ -72,7 +72,7 @@ fn every_point_has_a_score() {
     driver.feed(batch(&all));
     assert_eq!(driver.scores.len(), 202);
     let first = serde_json::json!({
-        "timestamp": "1970-01-01T00:00:01Z", "key": {"service": "payment"}, "value": 235.0,
+        "timestamp": "1970-01-01T00:00:01Z", "field": "value", "key": {"service": "payment"}, "value": 235.0,
         "expected": null, "lower": null, "upper": null, "score": null,
     });
     assert_eq!(driver.scores[0], first);

@@ -98,7 +98,7 @@ fn says_what_it_reads_and_makes() {
     assert_eq!(plan.reads(&NoConditions), fields(&reads));
     assert_eq!(plan.ports(), ["anomalies", "scores"]);
     assert_eq!(plan.makes(""), Makes::Same);
-    let scores = ["timestamp", "key.\"http.status\"", "value", "expected", "lower", "upper", "score"];
+    let scores = ["timestamp", "field", "key.\"http.status\"", "value", "expected", "lower", "upper", "score"];
     assert_eq!(plan.makes("scores"), Makes::Fields(paths(&scores)));
 }
 

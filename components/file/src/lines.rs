@@ -117,7 +117,8 @@ impl Lines {
         let row = |(from, to): (usize, usize)| Row::line(from as u32, to as u32, self.offset + from as u64, now);
         let mut event = None;
         let mut line = |from: usize, newline: usize, cut: &mut Cut| {
-            let to = if bytes[from..newline].ends_with(b"\r") { newline - 1 } else { newline };
+            // One byte looked at is cheaper than two slices compared.
+            let to = if newline > from && bytes[newline - 1] == b'\r' { newline - 1 } else { newline };
             match &mut event {
                 _ if from == to => {}
                 _ if to - from > splitter.max => {

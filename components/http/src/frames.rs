@@ -15,7 +15,8 @@ pub(crate) fn lines(body: &[u8]) -> impl Iterator<Item = Range<usize>> {
             let newline = newlines.next().unwrap_or(body.len());
             let mut line = start..newline;
             start = newline + 1;
-            if body[line.clone()].ends_with(b"\r") {
+            // One byte looked at is cheaper than two slices compared.
+            if !line.is_empty() && body[line.end - 1] == b'\r' {
                 line.end -= 1;
             }
             if !line.is_empty() {

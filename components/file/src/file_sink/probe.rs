@@ -3,8 +3,8 @@
 //! It is tried, and not read from permissions: these know nothing of a file system that is mounted read-only, that makes
 //! files of its own as `/proc` does, or that is somebody else's over the network.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::fs::OpenOptions;
+use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
@@ -35,18 +35,15 @@ pub(super) fn probe(folder: &Path, file: Option<&Path>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes a file in a folder and removes it. Several may do so at once.
+/// Makes a file in a folder that has no name there, so that nothing is left of it even by a kill.
 fn try_in(folder: &Path) -> io::Result<()> {
-    let path = folder.join(format!(".logd-probe-{}", std::process::id()));
-    OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
+    tempfile::tempfile_in(folder).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn fault(folder: &Path, file: Option<&Path>) -> String {

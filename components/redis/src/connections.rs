@@ -7,13 +7,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Pipeline, Value};
 
 use crate::reply::has_failure;
 
-/// The connections of one sink.
+/// The connections of one sink, or of one reader.
 pub(crate) struct Connections {
     client: Client,
     /// How long connecting and being answered may take together.
@@ -54,8 +54,11 @@ impl Connections {
             None => self.connect().await?,
         };
         // Replies are looked at one by one.
-        let replies: Vec<Value> =
-            commands.ignore_errors().query_async(&mut connection).await.context("the connection to Redis broke")?;
+        let replies: Vec<Value> = commands
+            .ignore_errors()
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| failed("the connection to Redis broke", &error))?;
         // A role or a permission that is not what it should be may be that of this connection.
         if !has_failure(&replies) {
             self.idle().push(connection);
@@ -67,10 +70,15 @@ impl Connections {
         // The deadline is that of the whole exchange.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let connection = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        connection.context("no connection to Redis")
+        connection.map_err(|error| failed("no connection to Redis", &error))
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<MultiplexedConnection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What caused the error is in its own text already.
+fn failed(what: &str, error: &redis::RedisError) -> anyhow::Error {
+    anyhow::anyhow!("{what}: {error}")
 }

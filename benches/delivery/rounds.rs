@@ -3,7 +3,7 @@
 use crate::support::measure::Measured;
 
 /// How often each of them runs.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// A round of both.
 pub(crate) struct Round<B, O> {

@@ -179,6 +179,7 @@ fn plan(name: &str, settings: &str) -> anyhow::Result<(Plan, Context)> {
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
         listeners: logd_sdk::http::Listeners::default(),
+        shared: logd_sdk::http::Extensions::default(),
     };
     Ok((plan, context))
 }

@@ -21,7 +21,8 @@ fn pipeline(component: &Component, settings: &str) -> String {
     let mut own: Table = settings.parse().expect("settings are TOML");
     own.insert("type".to_owned(), component.name.into());
     if component.kind != Kind::Source {
-        own.insert("inputs".to_owned(), vec!["source"].into());
+        let inputs = if component.inputs.is_empty() { &["inputs"] } else { component.inputs };
+        own.extend(inputs.iter().map(|input| ((*input).to_owned(), vec!["source"].into())));
     }
     let named = |name: &str, table: Table| Table::from_iter([(name.to_owned(), table.into())]);
     let text = |tables: Table| toml::to_string(&tables).expect("a table can be written");
@@ -156,7 +157,7 @@ fn runs(name: &str, pipeline: &str, declared: &BTreeSet<String>) {
     place.write("pipelines/p.toml", pipeline);
     let mut command = place.logd();
     provide(&mut command, pipeline, CANARY);
-    command.args(["run", "--log-level", "trace", "--telemetry-address", &address]);
+    command.args(["run", "--log-level", "trace", "--telemetry-address", &address, "--api-address", "127.0.0.1:0"]);
     let mut logd = Running::start(&mut command);
     logd.wait_for("metrics of the component", |_| get(&address, "/metrics").contains("component_id=\"it\""));
     let (metrics, ready) = (get(&address, "/metrics"), get(&address, "/ready"));

@@ -58,7 +58,7 @@ pub(crate) fn expand(graph: &Graph, data_dir: &std::path::Path, buffers: &Buffer
         let source = Plan::Source(Arc::new(Reading(sides.clone())));
         let written = sides.written();
         expanded.nodes.push(Node { written: written.clone(), ..Node::new(side(id, "buffered"), source, Vec::new()) });
-        let inputs = std::mem::replace(&mut expanded.nodes[place].inputs, vec![Input { node: reader, port: 0 }]);
+        let inputs = std::mem::replace(&mut expanded.nodes[place].inputs, vec![Input::new(reader, 0)]);
         expanded.nodes[place].buffer = BufferSettings::default();
         let writer = Node::new(sides.writer.clone(), Plan::Sink(Arc::new(Writing(sides))), inputs);
         expanded.nodes.push(Node { written, ..writer });

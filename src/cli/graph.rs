@@ -134,7 +134,7 @@ mod tests {
         let node = |pipeline: &str, id: &str, kind, name, inputs: &[usize]| {
             let component = catalogue::find(kind, name).unwrap();
             let plan = (component.parse)(DeTable::parse(component.example).unwrap()).unwrap();
-            let inputs = inputs.iter().map(|&node| Input { node, port: 0 }).collect();
+            let inputs = inputs.iter().map(|&node| Input::new(node, 0)).collect();
             Node::new(ComponentId::new(pipeline, id), plan, inputs)
         };
         let graph = Plan {

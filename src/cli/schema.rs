@@ -1,6 +1,7 @@
-//! `logd schema`: the JSON Schema of a pipeline file, for editors.
+//! `logd schema`: the JSON Schema of a pipeline file, for editors, and what else says what may be written to logd.
 
 use clap::Args;
+use logd_sdk::Component;
 use logd_sdk::component::Kind;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -19,10 +20,18 @@ pub(super) struct Schema {
     /// Of logd.toml instead
     #[arg(long)]
     daemon: bool,
+
+    /// The OpenAPI document of the API instead
+    #[arg(long, conflicts_with = "daemon")]
+    api: bool,
 }
 
 impl Schema {
     pub(super) fn execute(self) -> Exit {
+        if self.api {
+            // The API's tests read it.
+            return print(&(logd_api::openapi().unwrap_or_default() + "\n"));
+        }
         let mut generator = SchemaSettings::draft07().into_generator();
         let mut schema = if self.daemon {
             generator.into_root_schema_for::<DaemonSettings>().to_value()
@@ -67,7 +76,7 @@ fn pipeline(generator: &mut SchemaGenerator) -> Value {
             .filter(|(_, component)| component.kind == kind)
             .map(|(_, component)| {
                 let own = (component.schema)(generator).to_value();
-                with_common_keys(own, generator, component.name, component.aliases, kind)
+                with_common_keys(own, generator, component)
             })
             .collect();
         tables.insert(table.to_owned(), json!({ "type": "object", "additionalProperties": { "oneOf": types } }));
@@ -83,7 +92,8 @@ fn pipeline(generator: &mut SchemaGenerator) -> Value {
 }
 
 /// Adds `type`, `inputs`, `migrate` and `buffer`, which the loader takes out, to a component's own keys.
-fn with_common_keys(own: Value, generator: &mut SchemaGenerator, name: &str, aliases: &[&str], kind: Kind) -> Value {
+fn with_common_keys(own: Value, generator: &mut SchemaGenerator, component: &Component) -> Value {
+    let &Component { kind, name, aliases, inputs, .. } = component;
     let buffer = generator.subschema_for::<BufferSettings>().to_value();
     let migrate = generator.subschema_for::<Migrate>().to_value();
     let resolved = own.get("$ref").and_then(Value::as_str).and_then(|reference| {
@@ -97,7 +107,7 @@ fn with_common_keys(own: Value, generator: &mut SchemaGenerator, name: &str, ali
     let mut required = vec![json!("type")];
     if let Some(properties) = properties.as_object_mut() {
         properties.insert("type".to_owned(), json!({ "enum": names }));
-        if kind != Kind::Source {
+        if kind != Kind::Source && inputs.is_empty() {
             properties
                 .insert("inputs".to_owned(), json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }));
             required.push(json!("inputs"));

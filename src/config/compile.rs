@@ -108,7 +108,7 @@ impl Compiled {
 pub(crate) fn compile(job: Job<'_>) -> Compiled {
     let mut diagnostics = Diagnostics::default();
     let documents = load::documents(job.paths, job.instead, &mut diagnostics);
-    let pipelines = load::pipelines(&documents, job.environment, &mut diagnostics);
+    let pipelines = load::pipelines(&documents, job.environment, &catalogue::All, &mut diagnostics);
     warn_of_empty(&pipelines, &mut diagnostics);
     let mut used = UsedFiles::default();
     let mut plans: HashMap<ComponentId, Plan> = HashMap::new();
@@ -191,6 +191,13 @@ fn read(
     // With one mistake told, others are told too, but not those that may come of it.
     let own = report.problems().iter().filter(|problem| !settings.explains(problem));
     pipeline.report(component, own, diagnostics);
+    if let Some(buffer) = &component.buffer
+        && !listed.inputs.is_empty()
+        && buffer.get_ref().get("type").is_some_and(|kind| kind.get_ref().as_str() == Some("disk"))
+    {
+        let message = format!("`{}` keeps what it receives on disk itself", component.id);
+        diagnostics.push(pipeline.origin.error(buffer.span(), &message).help("leave `buffer` out"));
+    }
     let mut plan = settings.sound()?;
     let mut written = written(name, component.table.get_ref(), &mut plan, &pipeline.origin);
     if let Some(migrate) = &component.migrate {
@@ -269,7 +276,7 @@ fn graph(
         let (Some(&from), Some(&to)) = (places.get(&edge.from), places.get(&edge.to)) else { continue };
         let port = nodes[from].ports().iter().position(|port| port == edge.port.as_deref().unwrap_or(""));
         if let Some(port) = port {
-            nodes[to].inputs.push(Input { node: from, port });
+            nodes[to].inputs.push(Input { way: edge.way, ..Input::new(from, port) });
         }
     }
     Graph { nodes }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::Document;
-use super::pipeline::{Pipeline, is_valid_id};
+use super::pipeline::{Catalogue, Pipeline, is_valid_id};
 use super::source_file::SourceFile;
 use super::substitute::Environment;
 
@@ -58,9 +58,10 @@ pub fn documents(paths: &[PathBuf], instead: &Texts, diagnostics: &mut Diagnosti
 pub fn pipelines<'d>(
     documents: &'d [Document],
     environment: Environment<'_>,
+    catalogue: &dyn Catalogue,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Pipeline<'d>> {
-    documents.iter().map(|document| Pipeline::new(document, environment, diagnostics)).collect()
+    documents.iter().map(|document| Pipeline::new(document, environment, catalogue, diagnostics)).collect()
 }
 
 /// The files that `path` stands for. A path that does not exist stands for itself: reading it will say so.
@@ -161,7 +162,7 @@ mod tests {
         let mut diagnostics = Diagnostics::default();
         let paths = [path("b.toml"), folder.path().to_owned(), path("f.toml"), path("g"), path("none.toml")];
         let documents = documents(&paths, &Texts::new(), &mut diagnostics);
-        let pipelines = pipelines(&documents, &|_| None, &mut diagnostics);
+        let pipelines = pipelines(&documents, &|_| None, &crate::catalogue::All, &mut diagnostics);
         assert_eq!(pipelines.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["b", "a", "d e", "none"]);
         let folder = format!("{}/", folder.path().display());
         let found: Vec<_> = diagnostics.sorted().iter().map(|found| found.to_string().replace(&folder, "")).collect();

@@ -49,8 +49,8 @@ pub struct ComponentConfig<'d> {
     pub kind: Kind,
     /// Its `type`; `None` if that is wrong, which has been said.
     pub type_name: Option<Spanned<String>>,
-    /// Its `inputs`, as they are written.
-    pub inputs: Vec<Spanned<String>>,
+    /// Its inputs, as they are written.
+    pub inputs: Vec<WrittenInput>,
     /// Its `migrate`, if it is a transform that has one.
     pub(crate) migrate: Option<Spanned<Migrate>>,
     /// Its `buffer`, if it is a sink that has one.
@@ -59,17 +59,31 @@ pub struct ComponentConfig<'d> {
     pub table: Spanned<DeTable<'d>>,
 }
 
+/// An input as it stands in a pipeline file.
+#[derive(Debug)]
+pub struct WrittenInput {
+    /// What it names.
+    pub name: Spanned<String>,
+    /// By which of the component's inputs it comes, where those have names.
+    pub way: u8,
+}
+
 /// The tables of components, and their kinds.
 const TABLES: [(&str, Kind); 3] = [("sources", Kind::Source), ("transforms", Kind::Transform), ("sinks", Kind::Sink)];
 
 impl<'d> Pipeline<'d> {
     /// Reads the shape of `document`; what is wrong with it is left out.
-    pub fn new(document: &'d Document, environment: Environment<'_>, diagnostics: &mut Diagnostics) -> Self {
+    pub fn new(
+        document: &'d Document,
+        environment: Environment<'_>,
+        catalogue: &dyn Catalogue,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
         let (table, origin) = document.table(environment, diagnostics);
         let mut pipeline = Self { id: document.file().stem(), origin, components: IndexMap::new() };
         for (key, value) in table {
             match TABLES.iter().find(|(name, _)| *name == key.get_ref()) {
-                Some((name, kind)) => pipeline.add_table(name, *kind, value, diagnostics),
+                Some((name, kind)) => pipeline.add_table(name, *kind, value, catalogue, diagnostics),
                 None => diagnostics.push(pipeline.unknown_key(&key)),
             }
         }
@@ -135,7 +149,14 @@ impl<'d> Pipeline<'d> {
     }
 
     /// Adds the components of one of the three tables.
-    fn add_table(&mut self, name: &str, kind: Kind, value: Spanned<DeValue<'d>>, diagnostics: &mut Diagnostics) {
+    fn add_table(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        value: Spanned<DeValue<'d>>,
+        catalogue: &dyn Catalogue,
+        diagnostics: &mut Diagnostics,
+    ) {
         let span = value.span();
         let DeValue::Table(components) = value.into_inner() else {
             let wrong = self.origin.error(span, &format!("`{name}` must be a table"));
@@ -153,13 +174,21 @@ impl<'d> Pipeline<'d> {
                 kind,
                 Spanned::new(id.span(), id.into_inner().into_owned()),
                 Spanned::new(span, table),
+                catalogue,
                 diagnostics,
             );
         }
     }
 
     /// Adds a component, unless its name is taken.
-    fn add(&mut self, kind: Kind, id: Spanned<String>, mut table: Spanned<DeTable<'d>>, diagnostics: &mut Diagnostics) {
+    fn add(
+        &mut self,
+        kind: Kind,
+        id: Spanned<String>,
+        mut table: Spanned<DeTable<'d>>,
+        catalogue: &dyn Catalogue,
+        diagnostics: &mut Diagnostics,
+    ) {
         let id_span = id.span();
         let id = id.into_inner();
         if !is_valid_id(&id) {
@@ -167,7 +196,14 @@ impl<'d> Pipeline<'d> {
             diagnostics.push(wrong.help("a name is made of a-z, A-Z, 0-9, `_` and `-`"));
         }
         let type_name = self.take_type(&mut table, diagnostics);
-        let inputs = self.take_inputs(kind, &mut table, diagnostics);
+        let ways = type_name.as_ref().map_or(&[][..], |name| catalogue.inputs(kind, name.get_ref()));
+        let inputs = match ways {
+            [] => {
+                let inputs = self.take_inputs(kind, &mut table, diagnostics);
+                inputs.into_iter().map(|name| WrittenInput { name, way: 0 }).collect()
+            }
+            ways => self.named_inputs(ways, &table, diagnostics),
+        };
         let migrate = (kind == Kind::Transform).then(|| self.take_migrate(&mut table, diagnostics)).flatten();
         let buffer = (kind == Kind::Sink).then(|| self.take_buffer(&mut table, diagnostics)).flatten();
         match self.components.entry(id.clone()) {
@@ -268,6 +304,32 @@ impl<'d> Pipeline<'d> {
         inputs.into_iter().filter_map(|input| self.text("an input", input, diagnostics)).collect()
     }
 
+    /// The inputs of a component that has several: each is a setting, and stays in the table.
+    fn named_inputs(
+        &self,
+        ways: &[&str],
+        table: &Spanned<DeTable<'_>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<WrittenInput> {
+        let mut inputs = Vec::new();
+        for (way, key) in (0..).zip(ways) {
+            // What is no list of texts is told of with the other settings.
+            let Some(DeValue::Array(names)) = table.get_ref().get(*key).map(Spanned::get_ref) else { continue };
+            for name in names {
+                if let DeValue::String(text) = name.get_ref() {
+                    inputs.push(WrittenInput { name: Spanned::new(name.span(), text.to_string()), way });
+                }
+            }
+        }
+        let written = |key: &&str| !self.is_really_missing(key, table);
+        if inputs.is_empty() && !ways.iter().any(written) {
+            let missing = self.origin.error(table.span(), "it has no input").label("in this component");
+            let keys = ways.iter().map(|way| format!("{way} = [\"NAME\"]")).collect::<Vec<_>>();
+            diagnostics.push(missing.help(format!("write {}", keys.join(" or "))));
+        }
+        inputs
+    }
+
     /// Whether `key` is missing from a component's `table`, and not only misspelt or in a line that could not be read.
     fn is_really_missing(&self, key: &str, table: &Spanned<DeTable<'_>>) -> bool {
         let like = |written: &str| suggest::closest(written, [key]).is_some();
@@ -312,6 +374,12 @@ pub fn is_valid_id(id: &str) -> bool {
 pub trait Catalogue {
     /// The names and aliases of the types of this kind.
     fn names(&self, kind: Kind) -> Vec<&str>;
+
+    /// The names of the inputs of a type, if it has several.
+    fn inputs(&self, kind: Kind, name: &str) -> &'static [&'static str] {
+        let _ = (kind, name);
+        &[]
+    }
 }
 
 impl ComponentConfig<'_> {
@@ -363,7 +431,7 @@ mod tests {
     fn mistakes(text: &str) -> Vec<String> {
         let mut diagnostics = Diagnostics::default();
         let document = Document::new(SourceFile::new("p.toml", text), &mut diagnostics);
-        let pipeline = Pipeline::new(&document, &|_| None, &mut diagnostics);
+        let pipeline = Pipeline::new(&document, &|_| None, &Types, &mut diagnostics);
         for component in pipeline.components.values() {
             component.known_type(&pipeline, &Types, &mut diagnostics);
         }
@@ -380,10 +448,10 @@ mod tests {
         let text = "[sources.in]\ntype = 'http_server'\n[sinks.out]\ntype = 'console'\ninputs = ['in']\nx = 1\n";
         let mut diagnostics = Diagnostics::default();
         let document = Document::new(SourceFile::new("dir/p.toml", text), &mut diagnostics);
-        let pipeline = Pipeline::new(&document, &|_| None, &mut diagnostics);
+        let pipeline = Pipeline::new(&document, &|_| None, &Types, &mut diagnostics);
         assert_eq!((pipeline.id.as_str(), diagnostics.errors()), ("p", 0));
         let out = &pipeline.components["out"];
-        assert_eq!((out.kind, out.inputs[0].get_ref().as_str()), (Kind::Sink, "in"));
+        assert_eq!((out.kind, out.inputs[0].name.get_ref().as_str()), (Kind::Sink, "in"));
         assert_eq!(out.table.get_ref().keys().count(), 1);
         assert_eq!(out.known_type(&pipeline, &Types, &mut diagnostics), Some("console"));
     }

@@ -21,7 +21,7 @@ use toml::Spanned;
 use super::cycles::cycles;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::input::{Input, matches};
-use super::pipeline::{ComponentConfig, Pipeline};
+use super::pipeline::{ComponentConfig, Pipeline, WrittenInput};
 use super::suggest;
 
 /// The outputs of a component.
@@ -42,6 +42,8 @@ pub struct Edge {
     pub port: Option<String>,
     /// Who receives.
     pub to: ComponentId,
+    /// By which of its inputs, where those have names.
+    pub way: u8,
 }
 
 /// Outputs for what went wrong on the way: where nothing but these is read, the component's work is in vain.
@@ -63,8 +65,8 @@ pub fn resolve(
     }
     let mut resolver = Resolver { pipelines, nodes, links: Vec::new(), mentioned: HashSet::new() };
     for to in 0..resolver.nodes.len() {
-        for input in &resolver.nodes[to].component.inputs {
-            resolver.connect(to, input, diagnostics);
+        for WrittenInput { name, way } in &resolver.nodes[to].component.inputs {
+            resolver.connect(to, *way, name, diagnostics);
         }
     }
     resolver.refuse_cycles(diagnostics);
@@ -87,6 +89,7 @@ struct Link {
     from: usize,
     port: Option<String>,
     to: usize,
+    way: u8,
     /// Where the input stands in the file of `to`.
     input: Range<usize>,
     is_pattern: bool,
@@ -106,14 +109,14 @@ type Source = (usize, Option<String>);
 
 impl<'p> Resolver<'p> {
     /// Connects what `input` names to the node at `to`.
-    fn connect(&mut self, to: usize, input: &'p Spanned<String>, diagnostics: &mut Diagnostics) {
+    fn connect(&mut self, to: usize, way: u8, input: &'p Spanned<String>, diagnostics: &mut Diagnostics) {
         let parsed = Input::parse(input.get_ref());
         let is_pattern = parsed.is_pattern();
         let found = if is_pattern { self.all(to, input, &parsed) } else { self.one(to, input, &parsed) };
         match found {
             Ok(found) => {
                 for (from, port) in found {
-                    let link = Link { from, port, to, input: input.span(), is_pattern };
+                    let link = Link { from, port, to, way, input: input.span(), is_pattern };
                     self.link(link, diagnostics);
                 }
             }
@@ -123,7 +126,7 @@ impl<'p> Resolver<'p> {
 
     /// Adds a link; one that is there already is named twice.
     fn link(&mut self, link: Link, diagnostics: &mut Diagnostics) {
-        let same = |other: &&Link| (other.from, &other.port, other.to) == (link.from, &link.port, link.to);
+        let same = |other: &&Link| (other.from, &other.port, other.way) == (link.from, &link.port, link.way);
         match self.links.iter().rev().take_while(|other| other.to == link.to).find(same) {
             Some(first) if !first.is_pattern && !link.is_pattern => {
                 let file = self.nodes[link.to].pipeline.origin.file();
@@ -292,7 +295,8 @@ impl<'p> Resolver<'p> {
     /// What was found, for those who build the graph.
     fn edges(&self) -> Vec<Edge> {
         let id = |place: usize| self.nodes.get_index(place).map(|(id, _)| id.clone());
-        let edge = |link: &Link| Some(Edge { from: id(link.from)?, port: link.port.clone(), to: id(link.to)? });
+        let edge =
+            |link: &Link| Some(Edge { from: id(link.from)?, port: link.port.clone(), to: id(link.to)?, way: link.way });
         self.links.iter().filter_map(edge).collect()
     }
 }

@@ -10,6 +10,7 @@ use super::read::deserialize;
 use super::render;
 use super::resolve::{Outputs, resolve};
 use super::source_file::SourceFile;
+use crate::catalogue::All;
 
 /// The settings of every component here.
 #[derive(Deserialize)]
@@ -26,7 +27,7 @@ fn load(text: &str) -> Vec<Diagnostic> {
     let mut diagnostics = Diagnostics::default();
     let documents = [Document::new(SourceFile::new("p.toml", text), &mut diagnostics)];
     let environment = |name: &str| (name.len() == 1).then(|| "7".to_owned());
-    let pipelines = [Pipeline::new(&documents[0], &environment, &mut diagnostics)];
+    let pipelines = [Pipeline::new(&documents[0], &environment, &All, &mut diagnostics)];
     for component in pipelines[0].components.values() {
         pipelines[0].read(component, "", deserialize::<Settings>, &mut diagnostics);
     }

@@ -56,7 +56,7 @@ pub(crate) fn expand(graph: &Graph, data_dir: &Path) -> Graph {
         }
         // No component of a user has a dot in its name.
         let replay = ComponentId::new(id.pipeline(), &format!("{}.replay", id.id()));
-        let input = Input { node: expanded.nodes.len(), port: 0 };
+        let input = Input::new(expanded.nodes.len(), 0);
         expanded.nodes.push(Node::new(replay, Plan::Source(Arc::new(Replaying { folder })), Vec::new()));
         expanded.nodes[place].inputs.push(input);
     }

@@ -186,7 +186,10 @@ impl Driver {
                 arrival = self.inlet.next(), if room && is_open => match arrival? {
                     Arrival::Batch(parcel) => {
                         self.links.account.received(parcel.batch.len() as u64, parcel.event_bytes);
-                        let batch = self.shared.new_events(Links::with_fields(&self.links.reads, parcel.batch));
+                        let mut batch = self.shared.new_events(Links::with_fields(&self.links.reads, parcel.batch));
+                        if parcel.input > 0 {
+                            Arc::make_mut(&mut batch).set_input(parcel.input);
+                        }
                         if !batch.is_empty() {
                             self.gather(batch, Arc::new(parcel.room));
                         }
@@ -277,6 +280,9 @@ impl Driver {
         if batch.is_empty() {
             return;
         }
+        // What came by different inputs is delivered apart.
+        let other = |waiting: &mut Gathering| waiting.batch.input() != batch.input();
+        self.ready.extend(self.gathering.take_if(other));
         let gathered = Gathering::of(self.gathering.take(), batch, room);
         let delivery = &self.shared.delivery;
         if gathered.batch.len() >= delivery.max_events || gathered.batch.size() >= delivery.max_bytes {

@@ -77,6 +77,7 @@ impl Bench {
             taps: Taps::default(),
             buffers: Buffers::default(),
             listeners: logd_sdk::http::Listeners::default(),
+            shared: logd_sdk::http::Extensions::default(),
             dead_letters: DeadLetters::new(folder.path(), 64 << 20),
             suspects: AllSuspects::default(),
             once: false,

@@ -305,6 +305,6 @@ pub(crate) fn sink(id: &str, recorder: &Recorder, inputs: &[(usize, usize)]) -> 
 
 /// Any component of the pipeline `p`.
 pub(crate) fn node(id: &str, plan: Plan, inputs: &[(usize, usize)]) -> Node {
-    let inputs = inputs.iter().map(|&(node, port)| Input { node, port }).collect();
+    let inputs = inputs.iter().map(|&(node, port)| Input::new(node, port)).collect();
     Node::new(ComponentId::new("p", id), plan, inputs)
 }

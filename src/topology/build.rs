@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use logd_sdk::condition::Conditions;
 use logd_sdk::erased::AnySink;
-use logd_sdk::http::Listeners;
+use logd_sdk::http::{Extensions, Listeners};
 use logd_sdk::meters::Meters;
 use logd_sdk::sink::{Delivery, Repeats};
 use logd_sdk::{Clock, ComponentId, Epochs, Plan};
@@ -62,6 +62,8 @@ pub(crate) struct Environment {
     pub(crate) dead_letters: DeadLetters,
     /// The addresses that components listen on.
     pub(crate) listeners: Listeners,
+    /// What several components have together.
+    pub(crate) shared: Extensions,
     /// Where events can be looked at as they pass.
     pub(crate) taps: Taps,
     /// The disk buffers that are open.
@@ -122,7 +124,7 @@ pub(crate) async fn rebuild(
         let durable = left.as_ref().map_or_else(Durable::default, |left| left.body.links().reporter.slot());
         let (sender, commands) = unbounded_channel();
         let letters = environment.dead_letters.clone();
-        let outputs = (0..node.ports().len()).map(|port| graph.output(&Input { node: place, port }));
+        let outputs = (0..node.ports().len()).map(|port| graph.output(&Input::new(place, port)));
         let taps = outputs.map(|output| environment.taps.of(&output)).collect();
         let ends = Ends {
             outlets: Arc::new(Outlets::new(&node.ports(), edges.take_outlets(place), taps, letters, pause.clone())),
@@ -335,7 +337,8 @@ impl Edges {
             let capacity = u32::try_from(node.edge_share()).unwrap_or(u32::MAX).saturating_mul(capacity);
             for input in &node.inputs {
                 let name = graph.output(input);
-                let (sender, mut receiver) = edge(&node.buffer, capacity, EdgeMeters::new(&name, &meters));
+                let (mut sender, mut receiver) = edge(&node.buffer, capacity, EdgeMeters::new(&name, &meters));
+                sender.input = input.way;
                 receiver.from_retired = graph.nodes[input.node].retired;
                 waiting.remove(&name).into_iter().flatten().for_each(|parcel| sender.pass_on(parcel));
                 outlets[input.node][input.port].push(sender);

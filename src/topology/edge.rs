@@ -40,6 +40,8 @@ pub(crate) struct Parcel {
     pub(crate) event_bytes: u64,
     /// What the receiver's splitter has made of it, if it was asked.
     pub(crate) split: Option<Split<AnyPart>>,
+    /// By which of the receiver's inputs it comes.
+    pub(crate) input: u8,
     /// The room on the edge.
     pub(crate) room: Room,
 }
@@ -91,6 +93,8 @@ pub(crate) struct Sender {
     splitter: Arc<OnceLock<Splitter>>,
     /// Whether events for which there is no room are dropped.
     drops: bool,
+    /// By which of the receiver's inputs they come.
+    pub(crate) input: u8,
 }
 
 /// The receiving end.
@@ -119,7 +123,7 @@ pub(crate) fn edge(buffer: &BufferSettings, capacity: u32, meters: EdgeMeters) -
     let splitter = Arc::<OnceLock<Splitter>>::default();
     let (own, offered) = (Arc::clone(&budget), Arc::clone(&splitter));
     let receiver = Receiver { queue: receiver, budget: own, splitter: offered, from_retired: false };
-    (Sender { queue: sender, budget, splitter, drops }, receiver)
+    (Sender { queue: sender, budget, splitter, drops, input: 0 }, receiver)
 }
 
 /// What even an empty batch takes.
@@ -157,7 +161,8 @@ impl Sender {
             },
         };
         let room = Room { bytes, budget: Arc::clone(budget) };
-        self.queue.send(Message::Batch(Parcel { batch, event_bytes, split, room })).map_err(|_| Closed)?;
+        let parcel = Parcel { batch, event_bytes, split, input: self.input, room };
+        self.queue.send(Message::Batch(parcel)).map_err(|_| Closed)?;
         budget.meters.sent(events);
         budget.tell();
         Ok(())

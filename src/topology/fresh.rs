@@ -112,6 +112,7 @@ impl New {
             health: account.health().clone(),
             epochs: Epochs::default(),
             listeners: environment.listeners.clone(),
+            shared: environment.shared.clone(),
         };
         let build = async {
             Ok(match &node.plan {

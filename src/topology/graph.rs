@@ -37,6 +37,15 @@ pub(crate) struct Input {
     pub(crate) node: usize,
     /// Its port: 0 is the main one.
     pub(crate) port: usize,
+    /// By which of the reader's inputs it comes, where those have names.
+    pub(crate) way: u8,
+}
+
+impl Input {
+    /// From this port of this component.
+    pub(crate) fn new(node: usize, port: usize) -> Self {
+        Self { node, port, way: 0 }
+    }
 }
 
 /// Components whose inputs are places in the same list.

@@ -119,7 +119,7 @@ impl KeyedNode {
 
     /// Splits a batch, for the floors as they are now: if they rise before its turn, it may be split again.
     fn begin(&self, parcel: Parcel, pipeline: &mut Pipeline<Prepared>) {
-        if let Parcel { batch, event_bytes, split: Some(split), room } = parcel {
+        if let Parcel { batch, event_bytes, split: Some(split), room, .. } = parcel {
             let events = batch.len() as u64;
             self.links.account.received(events, event_bytes);
             let floors = Splitter::open_floors(&batch);

@@ -98,6 +98,7 @@ impl Rehearsal<'_> {
             health: Health::default(),
             epochs: Epochs::default(),
             listeners: logd_sdk::http::Listeners::default(),
+            shared: logd_sdk::http::Extensions::new(),
         }
     }
 }

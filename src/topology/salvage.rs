@@ -87,13 +87,16 @@ impl Salvage {
             }
         }
         let retired: Vec<(String, Input)> = (graph.nodes.len()..whole.nodes.len())
-            .flat_map(|node| (0..whole.nodes[node].ports().len()).map(move |port| Input { node, port }))
+            .flat_map(|node| (0..whole.nodes[node].ports().len()).map(move |port| Input::new(node, port)))
             .map(|output| (whole.output(&output), output))
             .collect();
         for node in &mut whole.nodes {
             let Some(left) = self.components.get(&node.id) else { continue };
-            let read = |(name, _): &&(String, Input)| left.inputs.contains(name);
-            node.inputs.extend(retired.iter().filter(read).map(|(_, output)| output.clone()));
+            for (name, output) in &retired {
+                if let Some(place) = left.inputs.iter().position(|input| input == name) {
+                    node.inputs.push(Input { way: left.node.inputs[place].way, ..output.clone() });
+                }
+            }
         }
         whole
     }

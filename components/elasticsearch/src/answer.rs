@@ -114,6 +114,39 @@ pub(crate) fn reason(answer: &[u8]) -> Option<String> {
     serde_json::from_slice(answer).ok().map(|Refusal { error }| error.to_string())
 }
 
+/// The answer to a search that failed.
+#[derive(Deserialize)]
+struct FailedSearch {
+    error: FailedShards,
+}
+
+#[derive(Deserialize)]
+struct FailedShards {
+    /// Why each shard could not answer.
+    #[serde(default)]
+    failed_shards: Vec<FailedShard>,
+    #[serde(default)]
+    root_cause: Vec<Failure>,
+}
+
+#[derive(Deserialize)]
+struct FailedShard {
+    reason: Failure,
+}
+
+/// What is wrong with the text of a search, for whoever wrote it: the first line at the bottom of the first shard's
+/// reasons. What stands above it names shards and indices.
+pub(crate) fn search_reason(answer: &[u8]) -> Option<String> {
+    let FailedSearch { error } = serde_json::from_slice(answer).ok()?;
+    let shards = error.failed_shards.into_iter().map(|shard| shard.reason);
+    let mut failure = shards.chain(error.root_cause).next()?;
+    while let Some(cause) = failure.caused_by {
+        failure = *cause;
+    }
+    let reason = failure.reason?;
+    reason.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

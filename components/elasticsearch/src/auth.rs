@@ -1,4 +1,4 @@
-//! How the sink says who it is: the settings `auth`, and the header that they make.
+//! How we say who we are: the settings `auth`, and the header that they make.
 
 use anyhow::Context as _;
 use base64::Engine;
@@ -7,10 +7,10 @@ use elasticsearch::http::headers::HeaderValue;
 use logd_sdk::report::Report;
 use logd_sdk::settings::Secret;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What is shown to the service at each request.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuthSettings {
     /// As `basic`, a `user` and a `password`. As `api_key`, an `api_key` in the form that Elasticsearch calls "encoded".
@@ -31,7 +31,7 @@ pub(crate) struct AuthSettings {
 }
 
 /// How a client shows who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Strategy {
     /// By a user and a password (RFC 7617).
@@ -66,6 +66,14 @@ impl AuthSettings {
                 report.error([key, name], format!("`{name}` has a character that no header can carry"));
             }
         }
+    }
+
+    /// Whether they are the same to the letter.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let Self { strategy, user, password, api_key, token } = self;
+        let secrets = [(password, &other.password), (api_key, &other.api_key), (token, &other.token)];
+        (strategy, user) == (&other.strategy, &other.user)
+            && secrets.iter().all(|(one, other)| Secret::are_same(one.as_ref(), other.as_ref()))
     }
 
     /// The value of the `Authorization` header, marked so that no log shows it.

@@ -1,4 +1,5 @@
-//! The client that reaches a node: by which URL, over which TLS, and with which credentials.
+//! The client that reaches a node: by which URL, over which TLS, and with which credentials. These settings are the same
+//! for all that talk to Elasticsearch.
 
 use anyhow::Context as _;
 use elasticsearch::auth::{ClientCertificate, Credentials};
@@ -6,12 +7,14 @@ use elasticsearch::cert::{Certificate, CertificateValidation};
 use elasticsearch::http::Url;
 use elasticsearch::http::headers::{AUTHORIZATION, HeaderValue};
 use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
+use logd_sdk::report::{KeyPath, Report};
 use logd_sdk::settings::{ClientTls, Fault};
 
 use crate::auth::AuthSettings;
+use crate::nodes::Nodes;
 
 /// What the clients of all nodes have in common.
-pub(crate) struct Client {
+struct Client {
     /// Whether requests are compressed by gzip.
     gzip: bool,
     authorization: Option<HeaderValue>,
@@ -28,7 +31,7 @@ impl Client {
     ///
     /// # Errors
     /// A file could not be read, or `check` was not heeded.
-    pub(crate) fn new(gzip: bool, auth: Option<&AuthSettings>, tls: &ClientTls) -> anyhow::Result<Self> {
+    fn new(gzip: bool, auth: Option<&AuthSettings>, tls: &ClientTls) -> anyhow::Result<Self> {
         Ok(Self {
             gzip,
             authorization: auth.map(AuthSettings::header).transpose()?,
@@ -42,7 +45,7 @@ impl Client {
     ///
     /// # Errors
     /// A file of the settings `tls` has not in it what it should.
-    pub(crate) fn of(&self, endpoint: &str) -> anyhow::Result<Transport> {
+    fn of(&self, endpoint: &str) -> anyhow::Result<Transport> {
         let mut builder = TransportBuilder::new(SingleNodeConnectionPool::new(url(endpoint)?));
         builder = builder.request_body_compression(self.gzip);
         if let Some(authorization) = &self.authorization {
@@ -61,11 +64,48 @@ impl Client {
     }
 }
 
+/// The nodes at these endpoints. Nothing is connected yet.
+///
+/// # Errors
+/// A file could not be read or has not in it what it should, or `check` was not heeded.
+pub(crate) fn nodes(
+    endpoints: &[String],
+    gzip: bool,
+    auth: Option<&AuthSettings>,
+    tls: &ClientTls,
+) -> anyhow::Result<Nodes> {
+    let client = Client::new(gzip, auth, tls)?;
+    let node = |endpoint: &String| Ok((endpoint.clone(), client.of(endpoint)?));
+    Nodes::new(endpoints.iter().map(node).collect::<anyhow::Result<_>>()?)
+}
+
+/// Says what is wrong with the settings `endpoints`, `auth` and `tls`.
+pub(crate) fn check(endpoints: &[String], auth: Option<&AuthSettings>, tls: &ClientTls, report: &mut Report) {
+    if endpoints.is_empty() {
+        report.error("endpoints", "there is no endpoint").help("write endpoints = [\"http://localhost:9200\"]");
+    }
+    for (place, endpoint) in endpoints.iter().enumerate() {
+        if let Err(fault) = url(endpoint) {
+            report.fault(KeyPath::from("endpoints").index(place), fault);
+        }
+    }
+    if let Some(auth) = auth {
+        auth.check("auth", report);
+    }
+    tls.check("tls", report);
+    if tls.key_pass.is_some() {
+        report.error(["tls", "key_pass"], "an encrypted key can't be read here").help("give it decrypted");
+    }
+    if tls.is_on() && endpoints.iter().all(|endpoint| endpoint.starts_with("http://")) {
+        report.warning("tls", "no endpoint uses TLS").help("write https:// in `endpoints`");
+    }
+}
+
 /// The URL of an endpoint.
 ///
 /// # Errors
 /// It is none of a node.
-pub(crate) fn url(endpoint: &str) -> Result<Url, Fault> {
+fn url(endpoint: &str) -> Result<Url, Fault> {
     let fault = |message: &str| Err(Fault::new(message).help("write \"http://localhost:9200\""));
     let Ok(url) = Url::parse(endpoint) else { return fault("this is no URL") };
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {

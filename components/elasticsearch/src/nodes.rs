@@ -15,6 +15,8 @@ use elasticsearch::http::transport::Transport;
 use elasticsearch::http::{Method, StatusCode};
 use tokio::time::Instant;
 
+use crate::answer;
+
 /// How long a node rests after its first failure, and how long at most.
 const RESTS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -48,6 +50,20 @@ pub(crate) struct Reply {
     pub(crate) retry_after: Option<Duration>,
     /// The body.
     pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// Why the request was not taken. Whoever refuses credentials is not quoted: the answer may repeat them.
+    pub(crate) fn reason(&self) -> String {
+        let status = self.status;
+        match status.as_u16() {
+            401 | 403 => format!("the service refuses our credentials: {status}"),
+            _ => match answer::reason(&self.body) {
+                Some(reason) => format!("{status}: {reason}"),
+                None => status.to_string(),
+            },
+        }
+    }
 }
 
 /// A node whose turn it is. Unless it [answers](Self::answered), it has failed: also when the attempt is given up

@@ -123,7 +123,7 @@ impl Retention {
 }
 
 /// A name as it stands in a path: a percent sign begins an escape there, the other characters of names don't.
-fn escaped(name: &str) -> String {
+pub(crate) fn escaped(name: &str) -> String {
     name.replace('%', "%25")
 }
 

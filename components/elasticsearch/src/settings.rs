@@ -13,9 +13,8 @@ use serde::Deserialize;
 
 use crate::auth::AuthSettings;
 use crate::bulk::{self, Action, Form};
-use crate::client::{Client, url};
+use crate::client;
 use crate::index::{self, Indices};
-use crate::nodes::Nodes;
 use crate::retention::{Days, Retention};
 use crate::sink::Elasticsearch;
 use crate::template::TemplateSettings;
@@ -146,28 +145,11 @@ auth = { strategy = "basic", user = "logd", password = "${ELASTICSEARCH_PASSWORD
 
     fn check(&self, check: &mut Check<'_>) {
         let report = &mut *check.report;
-        if self.endpoints.is_empty() {
-            report.error("endpoints", "there is no endpoint").help("write endpoints = [\"http://localhost:9200\"]");
-        }
-        for (place, endpoint) in self.endpoints.iter().enumerate() {
-            if let Err(fault) = url(endpoint) {
-                report.fault(KeyPath::from("endpoints").index(place), fault);
-            }
-        }
+        client::check(&self.endpoints, self.auth.as_ref(), &self.tls, report);
         self.check_names(report);
         self.check_retention(report);
         if let Some(template) = &self.template {
             template.check("template", report);
-        }
-        if let Some(auth) = &self.auth {
-            auth.check("auth", report);
-        }
-        self.tls.check("tls", report);
-        if self.tls.key_pass.is_some() {
-            report.error(["tls", "key_pass"], "an encrypted key can't be read here").help("give it decrypted");
-        }
-        if self.tls.is_on() && self.endpoints.iter().all(|endpoint| endpoint.starts_with("http://")) {
-            report.warning("tls", "no endpoint uses TLS").help("write https:// in `endpoints`");
         }
         self.batch.check("batch", report);
         self.request.check("request", report);
@@ -257,11 +239,8 @@ impl SinkSettings for ElasticsearchSettings {
     }
 
     async fn build(&self, context: &Context) -> anyhow::Result<Elasticsearch> {
-        let client = Client::new(self.compression == Compression::Gzip, self.auth.as_ref(), &self.tls)?;
-        let mut nodes = Vec::with_capacity(self.endpoints.len());
-        for endpoint in &self.endpoints {
-            nodes.push((endpoint.clone(), client.of(endpoint)?));
-        }
+        let gzip = self.compression == Compression::Gzip;
+        let nodes = client::nodes(&self.endpoints, gzip, self.auth.as_ref(), &self.tls)?;
         let (names, data_stream) = (self.names()?, self.mode == Mode::DataStream);
         let action = match self.bulk.as_ref().map(|bulk| bulk.action).unwrap_or_default() {
             // A data stream takes nothing else.
@@ -275,7 +254,7 @@ impl SinkSettings for ElasticsearchSettings {
         let retention = days.map(|(keep, days)| Retention::new(days, pattern.clone(), *keep, context.clock.clone()));
         let template = self.template.as_ref().map(|template| template.load(pattern, data_stream)).transpose()?;
         let form = Form { indices, action, timestamp: data_stream };
-        Ok(Elasticsearch::new(Nodes::new(nodes)?, form, template, retention, self.delivery().attempt_timeout))
+        Ok(Elasticsearch::new(nodes, form, template, retention, self.delivery().attempt_timeout))
     }
 }
 

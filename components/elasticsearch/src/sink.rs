@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::answer;
 use crate::bulk::{Bulk, Form};
-use crate::nodes::{Body, Nodes, Reply};
+use crate::nodes::{Body, Nodes};
 use crate::retention::Retention;
 use crate::template::Template;
 
@@ -128,20 +128,6 @@ enum Outcome {
 impl Outcome {
     fn failed(error: impl ToString) -> Self {
         Self::Failed { error: error.to_string(), after: None }
-    }
-}
-
-impl Reply {
-    /// Why the request was not taken. Whoever refuses credentials is not quoted: the answer may repeat them.
-    fn reason(&self) -> String {
-        let status = self.status;
-        match status.as_u16() {
-            401 | 403 => format!("the service refuses our credentials: {status}"),
-            _ => match answer::reason(&self.body) {
-                Some(reason) => format!("{status}: {reason}"),
-                None => status.to_string(),
-            },
-        }
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) fn context() -> Context {
         health: Health::default(),
         epochs: Epochs::default(),
         listeners: logd_sdk::http::Listeners::default(),
+        shared: logd_sdk::http::Extensions::default(),
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn context(data_dir: &Path, once: bool) -> Context {
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
         listeners: logd_sdk::http::Listeners::default(),
+        shared: logd_sdk::http::Extensions::default(),
     }
 }
 

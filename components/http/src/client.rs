@@ -19,7 +19,8 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::address::Addresses;
+pub(crate) use self::address::{Addresses, List};
 pub(crate) use self::connection::{Client, Connection};
+pub(crate) use self::resolver::System;
 pub(crate) use self::target::Target;
 pub(crate) use self::verdict::Verdict;

@@ -1,7 +1,7 @@
 //! HTTP as a source and a sink, and webhooks.
 //!
-//! Both sinks call out by the guarded `client`: `sink` sends batches as bodies, `webhook` makes a signed call for each
-//! event.
+//! All that calls out does so by the guarded `client`: `sink` sends batches as bodies, `webhook` makes a signed call for
+//! each event, `sender` makes those of webhooks that were registered through the API.
 //!
 //! The source's server with all its bounds is [`logd_sdk::http`]; what is here begins where a request has passed them. It
 //! goes to the [disk](durable) and from there into the pipeline, or, with `respond_when = "received"`, straight through
@@ -20,6 +20,7 @@
 mod client;
 mod decode;
 mod durable;
+mod fetcher;
 mod fields;
 mod frames;
 mod gather;
@@ -28,6 +29,7 @@ mod hidden;
 mod memory;
 mod queue;
 mod reception;
+mod sender;
 mod settings;
 mod sink;
 mod source;
@@ -41,6 +43,8 @@ mod tests;
 use logd_sdk::Component;
 
 pub use durable::{Left, left, log_folder};
+pub use fetcher::Fetcher;
+pub use sender::WebhookSender;
 
 /// The components of this family.
 pub static COMPONENTS: &[Component] = &[

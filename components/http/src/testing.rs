@@ -1,5 +1,6 @@
 //! What the tests of this crate share: events as plain JSON, and what a check says.
 
+mod names;
 mod receiver;
 
 use logd_sdk::report::{Report, Severity};
@@ -7,6 +8,7 @@ use logd_sdk::settings::FieldPath;
 use logd_sdk::{Batch, Block, Body, Check, Columns, Partition, Row, Settings};
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::names::Names;
 pub(crate) use self::receiver::{Receiver, Reply, Request, read_request};
 pub(crate) use crate::tests::{NOW, NoConditions, context};
 

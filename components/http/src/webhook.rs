@@ -2,14 +2,14 @@
 //!
 //! - `settings`: what it is told,
 //! - `body`: what a call says,
-//! - `signature`: that it comes from here,
+//! - `signature`: that it comes from here; all signed calls have it,
 //! - `gone`: whom it calls no more,
 //! - here: one call.
 
 mod body;
 mod gone;
 mod settings;
-mod signature;
+pub(crate) mod signature;
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,7 @@ use bytes::Bytes;
 use logd_sdk::event::write_json;
 use logd_sdk::sink::{Attempt, Sink};
 use logd_sdk::{Batch, Clock};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 
 use self::body::{Shape, text};
@@ -28,13 +28,6 @@ use self::signature::Signer;
 use crate::client::{Client, Verdict};
 use crate::fields::Fields;
 use crate::headers::Headers;
-
-/// Names a call: the same when it is made again.
-const ID: HeaderName = HeaderName::from_static("webhook-id");
-/// When it was made, in seconds since 1970.
-const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-/// Its signatures.
-const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// A running `webhook` sink.
 pub(crate) struct Webhook {
@@ -78,12 +71,7 @@ impl Webhook {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
         self.headers.put(values, &mut headers);
-        let timestamp = self.clock.now().as_micros().div_euclid(1_000_000);
-        headers.insert(ID, id.parse()?);
-        headers.insert(TIMESTAMP, timestamp.into());
-        if let Some(signature) = self.signer.sign(id, timestamp, body) {
-            headers.insert(SIGNATURE, signature.parse()?);
-        }
+        self.signer.put(id, self.clock.now(), body, &mut headers)?;
         Ok(headers)
     }
 

@@ -4,12 +4,11 @@ use logd_sdk::Check;
 use logd_sdk::report::KeyPath;
 
 use crate::counters::MARK;
-use crate::endpoint;
 use crate::settings::{CounterSettings, DataType, Function, HashSettings, RedisSettings};
 
 /// Reports all that is wrong.
 pub(crate) fn check(settings: &RedisSettings, check: &mut Check<'_>) {
-    check_connection(settings, check);
+    settings.target().check(check.report);
     check_types(settings, check);
     match &settings.hash {
         Some(hash) if !(hash.set.is_empty() && hash.add.is_empty()) => check_hash(hash, check),
@@ -30,37 +29,6 @@ pub(crate) fn check(settings: &RedisSettings, check: &mut Check<'_>) {
     }
     settings.batch.check("batch", check.report);
     settings.request.check("request", check.report);
-}
-
-fn check_connection(settings: &RedisSettings, check: &mut Check<'_>) {
-    let report = &mut *check.report;
-    match endpoint::parse(&settings.endpoint) {
-        Err(fault) => {
-            report.fault("endpoint", fault);
-        }
-        Ok(info) => match (endpoint::is_tls(&info), settings.tls.is_on(), settings.tls.enabled) {
-            (false, true, _) => {
-                report
-                    .error("tls", "the endpoint is one without TLS, and `tls` would do nothing")
-                    .help("write the endpoint as \"rediss://HOST:PORT\"");
-            }
-            (true, _, Some(false)) => {
-                report
-                    .error(["tls", "enabled"], "the endpoint is one with TLS")
-                    .help("write the endpoint as \"redis://HOST:PORT\"");
-            }
-            _ => {}
-        },
-    }
-    settings.tls.check("tls", report);
-    if settings.tls.key_pass.is_some() {
-        report
-            .error(["tls", "key_pass"], "a key with a passphrase can't be read")
-            .help("take the passphrase off with `openssl pkey`, and guard the file");
-    }
-    if settings.username.is_some() && settings.password.is_none() {
-        report.error("username", "`username` without `password`: Redis asks for both");
-    }
 }
 
 /// A table of one type at the side of another type is a mistake.

@@ -1,16 +1,18 @@
-//! Redis as a sink: lists, hashes, strings, streams, channels, sorted sets.
+//! Redis as a sink: lists, hashes, strings, streams, channels, sorted sets; and as the place where the API reads figures.
 //!
 //! - `settings`, `check`: what a pipeline file says, and what may be wrong with it,
 //! - `endpoint`, `connections`, `reply`: from an address to replies within a deadline, and what they mean,
 //! - `rows`: keys and texts of a batch's events,
 //! - `write`: what goes to Redis with each batch,
 //! - `counters`: what goes to Redis with each epoch, once and only once,
-//! - `sink`: which of both it is.
+//! - `sink`: which of both it is,
+//! - `figures`: what several daemons have counted, read back.
 
 mod check;
 mod connections;
 mod counters;
 mod endpoint;
+mod figures;
 mod reply;
 mod rows;
 mod settings;
@@ -21,6 +23,7 @@ mod write;
 
 use logd_sdk::Component;
 
+pub use figures::FiguresSettings;
 pub use settings::RedisSettings;
 pub use sink::Redis;
 

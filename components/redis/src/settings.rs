@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::check;
+use crate::endpoint::Target;
 use crate::sink::Redis;
 
 /// Writes events to Redis 6 or newer, or what speaks its protocol.
@@ -224,6 +225,19 @@ request.timeout = "5s"
         // One that does not compile reads nothing; `check` has said so.
         let conditions = sources.filter_map(|source| conditions.compile(source).ok());
         conditions.fold(Reads::Fields(fields.collect()), |reads, condition| reads.and(condition.reads().clone()))
+    }
+}
+
+impl RedisSettings {
+    /// Where Redis is.
+    pub(crate) fn target(&self) -> Target<'_> {
+        Target {
+            endpoint: &self.endpoint,
+            username: self.username.as_deref(),
+            password: self.password.as_ref(),
+            tls: &self.tls,
+            db: self.db,
+        }
     }
 }
 

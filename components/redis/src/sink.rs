@@ -7,7 +7,6 @@ use redis::{Pipeline, cmd};
 
 use crate::connections::Connections;
 use crate::counters::Counters;
-use crate::endpoint;
 use crate::reply::{Verdict, verdict};
 use crate::settings::{DataType, RedisSettings};
 use crate::write::{Shape, Writer};
@@ -49,7 +48,7 @@ impl Redis {
             };
             Target::Batches(Writer { key, shape, ttl, codec: settings.encoding.codec })
         };
-        Ok(Self { connections: Connections::new(endpoint::client(settings)?, timeout), target })
+        Ok(Self { connections: Connections::new(settings.target().client()?, timeout), target })
     }
 }
 

@@ -78,6 +78,9 @@ pub trait Settings: DeserializeOwned + JsonSchema + fmt::Debug + Send + Sync + '
     const SUMMARY: &'static str;
     /// Its settings in TOML as they would stand in a pipeline, without `type` and `inputs`.
     const EXAMPLE: &'static str;
+    /// The names of its inputs, of a sink that does different things with what comes by each: at least one of them is
+    /// written where others have `inputs`, and [`Batch::input`](crate::Batch::input) says by which a batch came.
+    const INPUTS: &'static [&'static str] = &[];
 
     /// The files beside the pipeline's whose text belongs to the settings, such as programs and certificates, and the
     /// settings that name them. The loader
@@ -231,6 +234,8 @@ pub struct Component {
     pub name: &'static str,
     /// Other names for it.
     pub aliases: &'static [&'static str],
+    /// The names of its inputs, if it has several.
+    pub inputs: &'static [&'static str],
     /// What it does, in one line.
     pub summary: &'static str,
     /// Its settings in TOML, without `type` and `inputs`.
@@ -271,6 +276,7 @@ impl Component {
             kind,
             name: S::NAME,
             aliases: S::ALIASES,
+            inputs: S::INPUTS,
             summary: S::SUMMARY,
             example: S::EXAMPLE,
             schema: |generator| generator.subschema_for::<S>(),

@@ -9,7 +9,7 @@ use crate::condition::Conditions;
 use crate::epochs::Epochs;
 use crate::event::{Columns, Partition};
 use crate::health::Health;
-use crate::http::Listeners;
+use crate::http::{Extensions, Listeners};
 use crate::meters::Meters;
 
 /// Names a component of a pipeline: `pipeline/id`.
@@ -73,6 +73,8 @@ pub struct Context {
     pub epochs: Epochs,
     /// Where it binds the address that it listens on.
     pub listeners: Listeners,
+    /// What the daemon has for several components together, by its type: the API, for all who show something there.
+    pub shared: Extensions,
 }
 
 impl Context {

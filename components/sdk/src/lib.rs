@@ -9,13 +9,15 @@
 //! - [`settings`]: the types that settings are made of,
 //! - [`report`]: how a component says what is wrong with its settings,
 //! - [`contract`]: the tests that every component passes,
-//! - [`condition`], [`clock`], [`meters`], [`health`], [`epochs`], [`http`]: what the daemon and this crate hand to components.
+//! - [`condition`], [`clock`], [`control`], [`meters`], [`health`], [`epochs`], [`http`], [`sender`], [`shared_stores`]:
+//!   what the daemon and this crate hand to components.
 
 pub mod clock;
 pub mod component;
 pub mod condition;
 pub mod context;
 pub mod contract;
+pub mod control;
 pub mod epochs;
 pub mod erased;
 pub mod event;
@@ -25,7 +27,9 @@ pub mod keyed;
 pub mod meters;
 pub mod outputs;
 pub mod report;
+pub mod sender;
 pub mod settings;
+pub mod shared_stores;
 pub mod sink;
 pub mod snapshot;
 pub mod source;

@@ -89,6 +89,12 @@ impl Report {
         self.problems.extend(other.problems);
     }
 
+    /// Adds what was found apart from it, in the table at `key`.
+    pub fn append_in(&mut self, key: &KeyPath, other: Self) {
+        let problems = other.problems.into_iter();
+        self.problems.extend(problems.map(|problem| Problem { key: key.clone().join(problem.key), ..problem }));
+    }
+
     /// What was found, in the order in which it was found.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -137,6 +143,13 @@ impl KeyPath {
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.0.push(Segment::Key(key.into()));
+        self
+    }
+
+    /// The path of what stands at `inner` in what stands at this path.
+    #[must_use]
+    pub fn join(mut self, inner: Self) -> Self {
+        self.0.extend(inner.0);
         self
     }
 
@@ -215,5 +228,9 @@ mod tests {
         assert_eq!(keys, ["clock", "incidents[0].at", "source"]);
         assert_eq!(report.problems()[1].within, Some(2..5));
         assert_eq!(report.problems()[2].help.as_deref(), Some("better"));
+        let mut whole = Report::default();
+        whole.append_in(&["api", "logs"].into(), report);
+        let keys: Vec<_> = whole.problems().iter().map(|problem| problem.key.to_string()).collect();
+        assert_eq!(keys, ["api.logs.clock", "api.logs.incidents[0].at", "api.logs.source"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Graphs that are right, and inputs that are not.
 
 use super::*;
+use crate::catalogue::All;
 use crate::config::document::Document;
 use crate::config::source_file::SourceFile;
 
@@ -10,7 +11,7 @@ fn check(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     let file = |(id, text): &(&str, &str)| SourceFile::new(format!("{id}.toml"), *text);
     let documents: Vec<_> = files.iter().map(|one| Document::new(file(one), &mut diagnostics)).collect();
     let pipelines: Vec<_> =
-        documents.iter().map(|document| Pipeline::new(document, &|_| None, &mut diagnostics)).collect();
+        documents.iter().map(|document| Pipeline::new(document, &|_| None, &All, &mut diagnostics)).collect();
     let outputs = |_: &Pipeline<'_>, component: &ComponentConfig<'_>| {
         let (main, ports): (_, &[&str]) = match component.type_name.as_ref()?.get_ref().as_str() {
             "window" => (true, &["late"]),

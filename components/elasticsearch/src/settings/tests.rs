@@ -26,12 +26,12 @@ fn says_all_that_is_wrong() {
         "endpoints[0]: an endpoint begins with `http://` or `https://`, and a host",
         "endpoints[1]: an endpoint has no user or password in it: they belong into `auth`",
         "endpoints[2]: an endpoint ends with its host, port or path",
+        "auth: this `strategy` needs `token`",
+        "tls.key_pass: an encrypted key can't be read here",
         "data_stream: `data_stream` is for another `mode`",
         "bulk.index: no index can have such a name: it is not in lower case",
         "retention: `retention` needs an index for each day, with `%Y`, `%m` and `%d` in its name",
         "template.name: a template's name has letters, digits, `-`, `_` and `.` in it, and nothing else",
-        "auth: this `strategy` needs `token`",
-        "tls.key_pass: an encrypted key can't be read here",
         "batch.max_size: `max_size` must be larger than nothing",
         "request.timeout: `timeout` must be longer than nothing",
     ];
@@ -52,10 +52,10 @@ fn a_data_stream_has_rules_of_its_own() {
     assert_eq!(
         found,
         [
+            "tls: no endpoint uses TLS",
             "bulk: `bulk` is for another `mode`",
             "data_stream: a name begins with a literal, so that no event can choose it freely",
             "retention: `retention` is for indices: a data stream has a lifecycle of its own",
-            "tls: no endpoint uses TLS",
         ]
     );
 }

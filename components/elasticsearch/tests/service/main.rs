@@ -1,4 +1,4 @@
-//! The sink with real services: Elasticsearch 9 and 8, which `tests/services/services.sh` of the workspace brings up.
+//! The sink and the reader with real services: Elasticsearch 9 and 8, which `tests/services/services.sh` of the workspace brings up.
 //!
 //! A version is started once, and all that holds is tried on it, one thing after the other; only one runs at a time.
 
@@ -7,6 +7,7 @@
 
 mod crash;
 mod delivery;
+mod reading;
 mod support;
 mod upkeep;
 
@@ -26,6 +27,16 @@ async fn all(major: u32) {
     delivery::a_data_stream_takes_events_with_and_without_a_time(&service).await;
     upkeep::the_template_decides_how_an_index_is_made(&service).await;
     upkeep::old_daily_indices_are_deleted_and_no_others(&service).await;
+    reading::pages_have_each_log_once_and_the_newest_first(&service).await;
+    reading::a_log_comes_back_as_it_was_written(&service).await;
+    reading::filters_and_searches_find_what_they_say(&service).await;
+    reading::a_bad_query_is_told_from_a_fault(&service).await;
+    reading::nobody_sees_more_than_they_may(&service).await;
+    reading::counts_have_their_errors(&service).await;
+    reading::what_is_not_there_yet_has_no_logs(&service).await;
+    reading::what_can_not_keep_services_apart_is_not_shown(&service).await;
+    reading::a_data_stream_is_read_by_its_own_time(&service).await;
+    reading::one_that_is_gone_is_away(&service).await;
     crash::a_crash_of_the_service_loses_and_doubles_nothing(&service).await;
 }
 

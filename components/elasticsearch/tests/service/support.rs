@@ -70,15 +70,28 @@ impl Service {
         status.is_ok_and(|status| status.success())
     }
 
+    /// Where it is.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0])
+    }
+
     /// A sink for it, with these settings beside its endpoint.
     pub(crate) async fn sink(&self, more: &str) -> Store {
-        let text = format!("endpoints = ['http://127.0.0.1:{}']\n{more}", self.ports[0]);
+        let text = format!("endpoints = ['{}']\n{more}", self.endpoint());
         Store::build(&text).await
     }
 
     /// What it answers to a request.
     pub(crate) async fn ask(&self, method: Method, path: &str) -> Value {
-        let body = None::<()>;
+        self.ask_about(method, path, None::<&str>).await
+    }
+
+    /// What it answers to a request with this body.
+    pub(crate) async fn ask_with(&self, method: Method, path: &str, body: &str) -> Value {
+        self.ask_about(method, path, Some(body)).await
+    }
+
+    async fn ask_about(&self, method: Method, path: &str, body: Option<&str>) -> Value {
         let answer = self.client.send(method, path, HeaderMap::new(), None::<&()>, body, None).await.unwrap();
         answer.json().await.unwrap()
     }
@@ -145,6 +158,7 @@ impl Store {
             health: Health::default(),
             epochs: Epochs::default(),
             listeners: logd_sdk::http::Listeners::default(),
+            shared: logd_sdk::http::Extensions::default(),
         };
         let Plan::Sink(plan) = plan else { panic!("no sink") };
         Self { sink: plan.build(&context).await.unwrap(), reads: Columns::new(reads) }

@@ -51,6 +51,7 @@ async fn named(id: &str, text: &str, clock: &Clock) -> GeneratorSource {
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
         listeners: logd_sdk::http::Listeners::default(),
+        shared: logd_sdk::http::Extensions::default(),
     };
     settings(text).build(&context).await.unwrap()
 }

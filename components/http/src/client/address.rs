@@ -4,12 +4,14 @@
 //! addresses at which clouds hand out credentials to whoever asks.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
+use logd_sdk::settings::Network;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Which addresses may be called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Addresses {
     /// All that can be reached.
@@ -19,6 +21,17 @@ pub(crate) enum Addresses {
     /// receiver whose name somebody else controls. It is the address itself that is checked when it is dialled, so a
     /// name that changes its answer gains nothing.
     Public,
+    /// Those, and others that somebody has listed. Not for pipelines, where `any` says the same.
+    #[serde(skip)]
+    Listed(Arc<List>),
+}
+
+/// Addresses that may be dialled though they are not of the internet.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct List {
+    /// The setting that lists them, for messages.
+    pub(crate) setting: &'static str,
+    pub(crate) networks: Vec<Network>,
 }
 
 /// Networks of IPv4 that are not public: the first address, and how many bits of it count.
@@ -57,8 +70,29 @@ const TRANSLATED: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 
 
 impl Addresses {
     /// Whether this address may be dialled.
-    pub(crate) fn allow(self, address: IpAddr) -> bool {
-        self == Self::Any || is_public(address)
+    pub(crate) fn allow(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Public => is_public(address),
+            Self::Listed(list) => is_public(address) || list.networks.iter().any(|network| network.contains(address)),
+        }
+    }
+
+    /// Why this address may not be dialled, if it may not: what stands in a URI.
+    pub(super) fn refusal(&self, address: IpAddr) -> Option<String> {
+        let list = match self {
+            _ if self.allow(address) => return None,
+            Self::Listed(list) => format!(", and not in `{}`", list.setting),
+            _ => String::new(),
+        };
+        Some(format!("is no address of the internet{list}"))
+    }
+
+    /// Why a name may not be dialled that leads to these addresses and to none that may.
+    pub(super) fn refusal_of_name(&self, found: &[IpAddr]) -> String {
+        let Self::Listed(list) = self else { return "leads to no address of the internet".to_owned() };
+        let found: Vec<String> = found.iter().map(|address| format!("`{address}`")).collect();
+        format!("leads to {}: no address of the internet, and not in `{}`", found.join(", "), list.setting)
     }
 }
 
@@ -147,6 +181,19 @@ mod tests {
         ] {
             assert!(!public(address), "{address}");
             assert!(Addresses::Any.allow(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_listed_is_allowed_besides() {
+        let networks = ["10.1.0.0/16", "127.0.0.1", "fd00::/8"].map(|network| network.parse().unwrap()).to_vec();
+        let listed = Addresses::Listed(Arc::new(List { setting: "allow", networks }));
+        for address in ["10.1.2.3", "::ffff:10.1.2.3", "127.0.0.1", "fd00:ec2::254", "8.8.8.8", "2606:4700::1111"] {
+            assert!(listed.allow(address.parse().unwrap()), "{address}");
+        }
+        // An address that carries another is judged by the one that it carries, and only the plain one is listed.
+        for address in ["10.2.0.1", "127.0.0.2", "169.254.169.254", "::1", "64:ff9b::a01:203", "2002:a01:203::"] {
+            assert!(!listed.allow(address.parse().unwrap()), "{address}");
         }
     }
 

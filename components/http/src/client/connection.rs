@@ -12,7 +12,7 @@ use logd_sdk::report::Report;
 use logd_sdk::settings::{ClientTls, Secret};
 use reqwest::dns::{Name, Resolve};
 use reqwest::header::HeaderMap;
-use reqwest::{Certificate, Identity, Method, Proxy, Response, Url, redirect};
+use reqwest::{Certificate, Identity, Method, Proxy, Response, StatusCode, Url, redirect};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -25,6 +25,9 @@ const USER_AGENT: &str = concat!("logd/", env!("CARGO_PKG_VERSION"));
 /// How long it may take to look a name up and to connect.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// How long it may take to look a name up for a verdict on it.
+const LOOK_UP: Duration = Duration::from_secs(5);
+
 /// So much of an answer's body is read, in bytes: enough for a reason, and for a connection to be used again.
 pub(super) const MOST_READ: usize = 64 << 10;
 
@@ -32,13 +35,15 @@ pub(super) const MOST_READ: usize = 64 << 10;
 const READ: Duration = Duration::from_secs(5);
 
 /// The settings of a sink that say how its target is reached.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Connection<'s> {
     pub(crate) tls: &'s ClientTls,
     pub(crate) proxy: Option<&'s Secret>,
     pub(crate) addresses: Addresses,
     /// How long one request may take.
     pub(crate) timeout: Duration,
+    /// How many connections to a host are kept while nobody uses them.
+    pub(crate) idle: usize,
 }
 
 impl Connection<'_> {
@@ -63,7 +68,7 @@ impl Connection<'_> {
         if Proxy::all(proxy.expose()).is_err() || !proxy.expose().starts_with("http") {
             report.error("proxy", "this is not the URI of a proxy").help("write \"http://proxy.example.com:3128\"");
         }
-        if self.addresses == Addresses::Public {
+        if self.addresses != Addresses::Any {
             report.error("addresses", "a proxy looks names up by itself, so that addresses can't be checked here");
         }
     }
@@ -77,8 +82,8 @@ impl Connection<'_> {
     }
 
     /// Builds the client, which takes the addresses of names from `names`.
-    pub(super) async fn client_with(&self, clock: Clock, names: Arc<dyn Resolve>) -> anyhow::Result<Client> {
-        let names = Arc::new(Guard::new(self.addresses, names));
+    pub(crate) async fn client_with(&self, clock: Clock, names: Arc<dyn Resolve>) -> anyhow::Result<Client> {
+        let names = Arc::new(Guard::new(self.addresses.clone(), names));
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
@@ -90,7 +95,7 @@ impl Connection<'_> {
             .no_zstd()
             .no_deflate()
             .connect_timeout(CONNECT.min(self.timeout))
-            .timeout(self.timeout)
+            .pool_max_idle_per_host(self.idle)
             .dns_resolver(Arc::clone(&names))
             .danger_accept_invalid_certs(self.tls.verify_certificate == Some(false));
         if let Some(ca) = self.tls.ca()? {
@@ -147,17 +152,66 @@ impl Client {
         self.timeout
     }
 
+    /// The same client and its connections, for requests that may take so long.
+    pub(crate) fn within(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
+    }
+
     /// Makes one request, of a URL that was made from a [`Target`].
     pub(crate) async fn send(&self, method: Method, url: Url, headers: HeaderMap, body: Bytes) -> Verdict {
-        match self.http.request(method, url).headers(headers).body(body).send().await {
+        self.ask(method, url, headers, body).await.1
+    }
+
+    /// The same, with the answer's status, if there is one.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> (Option<StatusCode>, Verdict) {
+        let request = self.http.request(method, url).timeout(self.timeout).headers(headers).body(body);
+        match request.send().await {
             Ok(mut response) => {
                 let mut body = Vec::new();
                 // However that ends, the status says what became of the request.
                 let _ = timeout(READ, read(&mut response, &mut body)).await;
-                Verdict::of(response.status(), response.headers(), &body, self.clock.now())
+                let status = response.status();
+                (Some(status), Verdict::of(status, response.headers(), &body, self.clock.now()))
             }
-            Err(error) => Verdict::Again { after: None, error: self.describe(&error) },
+            Err(error) => (None, Verdict::Again { after: None, error: self.describe(&error) }),
         }
+    }
+
+    /// Gets a document, of a URL that was made from a [`Target`].
+    ///
+    /// # Errors
+    /// There is none, or it has more than `most` bytes.
+    pub(crate) async fn get(&self, url: Url, most: usize) -> anyhow::Result<Vec<u8>> {
+        let whole = async {
+            let request = self.http.get(url).timeout(self.timeout);
+            let mut response = request.send().await.map_err(|error| anyhow::anyhow!(self.describe(&error)))?;
+            ensure!(response.status() == StatusCode::OK, "the answer is {}", response.status());
+            let mut document = Vec::new();
+            while let Some(chunk) = response.chunk().await.context("the answer broke off")? {
+                ensure!(document.len() + chunk.len() <= most, "it has more than {most} bytes");
+                document.extend_from_slice(&chunk);
+            }
+            Ok(document)
+        };
+        timeout(self.timeout, whole).await.with_context(|| format!("no answer within {:?}", self.timeout))?
+    }
+
+    /// Whether the host of a URL that was made from a [`Target`] leads to an address that may be dialled.
+    ///
+    /// # Errors
+    /// It does not, or can't be resolved.
+    pub(crate) async fn judge(&self, url: &Url) -> anyhow::Result<()> {
+        let place = Place::of(url)?;
+        timeout(LOOK_UP, self.resolve(&place))
+            .await
+            .with_context(|| format!("`{}` could not be resolved within {LOOK_UP:?}", place.host))??;
+        Ok(())
     }
 
     /// Whether a connection can be made to where `url` leads, or to the proxy. Nothing is sent: nobody knows what a
@@ -175,16 +229,17 @@ impl Client {
         connected.with_context(|| format!("no connection within {within:?}"))?.context("it can't be reached")
     }
 
-    async fn connect(&self, Place { host, port }: &Place) -> anyhow::Result<()> {
-        let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
-            Ok(address) => vec![(address, *port).into()],
-            Err(_) => {
-                let found = self.names.resolve(host.parse::<Name>()?).await.map_err(anyhow::Error::from_boxed)?;
-                found.map(|address| (address.ip(), *port).into()).collect()
-            }
-        };
-        TcpStream::connect(&addresses[..]).await?;
+    async fn connect(&self, place: &Place) -> anyhow::Result<()> {
+        TcpStream::connect(&self.resolve(place).await?[..]).await?;
         Ok(())
+    }
+
+    async fn resolve(&self, Place { host, port }: &Place) -> anyhow::Result<Vec<SocketAddr>> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![(address, *port).into()]);
+        }
+        let found = self.names.resolve(host.parse::<Name>()?).await.map_err(anyhow::Error::from_boxed)?;
+        Ok(found.map(|address| (address.ip(), *port).into()).collect())
     }
 
     /// What went wrong, without the URI, which may hold a secret.

@@ -15,7 +15,7 @@ use super::Addresses;
 
 /// Lets through those addresses of a name that may be dialled.
 pub(super) struct Guard {
-    addresses: Addresses,
+    addresses: Arc<Addresses>,
     names: Arc<dyn Resolve>,
 }
 
@@ -28,21 +28,24 @@ impl fmt::Debug for Guard {
 impl Guard {
     /// Judges what `names` says.
     pub(super) fn new(addresses: Addresses, names: Arc<dyn Resolve>) -> Self {
-        Self { addresses, names }
+        Self { addresses: Arc::new(addresses), names }
     }
 }
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let (addresses, host) = (self.addresses, name.as_str().to_owned());
+        let (addresses, host) = (Arc::clone(&self.addresses), name.as_str().to_owned());
         let found = self.names.resolve(name);
         Box::pin(async move {
             let found: Vec<SocketAddr> = found.await?.collect();
-            let none = found.is_empty();
-            let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| addresses.allow(address.ip())).collect();
+            if found.is_empty() {
+                return Err(format!("`{host}` has no address").into());
+            }
+            let (allowed, refused): (Vec<SocketAddr>, Vec<SocketAddr>) =
+                found.into_iter().partition(|address| addresses.allow(address.ip()));
             if allowed.is_empty() {
-                let reason = if none { "has no address" } else { "leads to no address of the internet" };
-                return Err(format!("`{host}` {reason}").into());
+                let refused: Vec<_> = refused.iter().map(SocketAddr::ip).collect();
+                return Err(format!("`{host}` {}", addresses.refusal_of_name(&refused)).into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
@@ -50,7 +53,7 @@ impl Resolve for Guard {
 }
 
 /// The names that the system knows.
-pub(super) struct System;
+pub(crate) struct System;
 
 impl Resolve for System {
     fn resolve(&self, name: Name) -> Resolving {

@@ -20,7 +20,7 @@ impl Target {
     ///
     /// # Errors
     /// It is none, can be misread, or names an address that may not be dialled.
-    pub(crate) fn parse(text: &str, addresses: Addresses) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str, addresses: &Addresses) -> Result<Self, Fault> {
         if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
             return Err(Fault::new("a URI has no blanks, backslashes, or characters outside ASCII")
                 .help("write them percent-encoded, and in a host's name in Punycode"));
@@ -42,9 +42,9 @@ impl Target {
             return Err(Fault::new(format!("the host `{written}` is understood as `{understood}`"))
                 .help(format!("write \"{understood}\", if that is what is meant")));
         }
-        let literal = understood.trim_matches(['[', ']']).parse::<IpAddr>();
-        if literal.is_ok_and(|address| !addresses.allow(address)) {
-            return Err(Fault::new(format!("`{understood}` is no address of the internet")));
+        let literal = understood.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+        if let Some(refusal) = literal.and_then(|address| addresses.refusal(address)) {
+            return Err(Fault::new(format!("`{understood}` {refusal}")));
         }
         Ok(Self(url))
     }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     fn refusal(text: &str) -> Option<String> {
-        Target::parse(text, Addresses::Public).err().map(|fault| fault.message)
+        Target::parse(text, &Addresses::Public).err().map(|fault| fault.message)
     }
 
     #[test]
@@ -151,10 +151,10 @@ mod tests {
     #[test]
     fn odd_spellings_are_refused_even_where_every_address_is_allowed() {
         for host in ["127.1", "0x7f000001", "2130706433", "0177.0.0.1", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]"] {
-            assert!(Target::parse(&format!("http://{host}/"), Addresses::Any).is_err(), "{host}");
+            assert!(Target::parse(&format!("http://{host}/"), &Addresses::Any).is_err(), "{host}");
         }
         for host in ["127.0.0.1", "[::1]", "localhost", "10.0.0.1:9093", "[::ffff:7f00:1]"] {
-            assert!(Target::parse(&format!("http://{host}/"), Addresses::Any).is_ok(), "{host}");
+            assert!(Target::parse(&format!("http://{host}/"), &Addresses::Any).is_ok(), "{host}");
         }
     }
 

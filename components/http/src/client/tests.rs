@@ -1,8 +1,7 @@
 //! The client against receivers that are slow, large, or elsewhere than they say.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +10,7 @@ use logd_sdk::contract;
 use logd_sdk::report::Report;
 use logd_sdk::settings::{ClientTls, Secret};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::dns::Resolve;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 use tokio::io::AsyncWriteExt as _;
@@ -25,33 +24,10 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use super::connection::{Client, Connection, MOST_READ};
 use super::resolver::{Guard, System};
 use super::{Addresses, Target, Verdict};
-use crate::testing::{NOW, Receiver, Reply, parse, soon};
-
-/// Names that answer what they are told, one answer after the other, the last one for ever.
-struct Names(Mutex<VecDeque<Vec<SocketAddr>>>, Mutex<u32>);
-
-impl Names {
-    fn new<const N: usize>(answers: [&[&str]; N]) -> Arc<Self> {
-        let addresses = |answer: &[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
-        Arc::new(Self(Mutex::new(answers.into_iter().map(addresses).collect()), Mutex::default()))
-    }
-
-    fn asked(&self) -> u32 {
-        *self.1.lock().unwrap()
-    }
-}
-
-impl Resolve for Names {
-    fn resolve(&self, _: Name) -> Resolving {
-        *self.1.lock().unwrap() += 1;
-        let mut answers = self.0.lock().unwrap();
-        let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
-        Box::pin(std::future::ready(Ok(Box::new(answer.unwrap_or_default().into_iter()) as Addrs)))
-    }
-}
+use crate::testing::{NOW, Names, Receiver, Reply, parse, soon};
 
 fn connection(tls: &ClientTls) -> Connection<'_> {
-    Connection { tls, proxy: None, addresses: Addresses::Any, timeout: Duration::from_secs(20) }
+    Connection { tls, proxy: None, addresses: Addresses::Any, timeout: Duration::from_secs(20), idle: usize::MAX }
 }
 
 async fn client(change: impl FnOnce(&mut Connection<'_>)) -> Client {
@@ -175,7 +151,7 @@ async fn names_that_lead_into_the_network_are_not_dialled() {
     let client = public.client(Clock::fixed(NOW)).await.unwrap();
     for name in ["localhost", "LOCALHOST"] {
         let uri = format!("http://{name}:{}/", receiver.address().port());
-        assert!(Target::parse(&uri, Addresses::Public).is_ok(), "only its addresses tell what {name} is");
+        assert!(Target::parse(&uri, &Addresses::Public).is_ok(), "only its addresses tell what {name} is");
         assert!(error(post(&client, &uri).await).ends_with("leads to no address of the internet"), "{name}");
     }
     assert_eq!(receiver.requests().len(), 0);
@@ -228,8 +204,9 @@ fn says_what_does_not_go_together() {
     let problems = |tls: &str, proxy: Option<&str>, addresses, uri: &str| {
         let (tls, proxy) = (parse::<ClientTls>(tls), proxy.map(|proxy| Secret::from(proxy.to_owned())));
         let mut report = Report::default();
+        let target = Target::parse(uri, &addresses).ok();
         let connection = Connection { proxy: proxy.as_ref(), addresses, ..connection(&tls) };
-        connection.check(Target::parse(uri, addresses).ok().as_ref(), &mut report);
+        connection.check(target.as_ref(), &mut report);
         report.problems().iter().map(|problem| format!("{}: {}", problem.key, problem.message)).collect::<Vec<_>>()
     };
     let any = |tls: &str, proxy, uri: &str| problems(tls, proxy, Addresses::Any, uri);

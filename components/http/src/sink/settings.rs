@@ -129,8 +129,9 @@ impl HttpSinkSettings {
         Connection {
             tls: &self.tls,
             proxy: self.proxy.as_ref(),
-            addresses: self.addresses,
+            addresses: self.addresses.clone(),
             timeout: self.requests().attempt_timeout,
+            idle: usize::MAX,
         }
     }
 }
@@ -153,7 +154,7 @@ batch = { max_events = 1000, timeout = "1s" }
 
     fn check(&self, check: &mut Check<'_>) {
         let report = &mut *check.report;
-        let uri = Uri::new(&self.uri, self.addresses);
+        let uri = Uri::new(&self.uri, &self.addresses);
         self.connection().check(uri.as_ref().ok().map(Uri::base), report);
         if let Err(fault) = uri {
             report.fault("uri", fault);
@@ -188,7 +189,7 @@ impl SinkSettings for HttpSinkSettings {
     async fn build(&self, context: &Context) -> anyhow::Result<HttpSink> {
         Ok(HttpSink {
             client: self.connection().client(context.clock.clone()).await?,
-            uri: Uri::new(&self.uri, self.addresses)?,
+            uri: Uri::new(&self.uri, &self.addresses)?,
             method: match self.method {
                 SinkMethod::Post => reqwest::Method::POST,
                 SinkMethod::Put => reqwest::Method::PUT,

@@ -32,7 +32,7 @@ impl Uri {
     ///
     /// # Errors
     /// It is no URI, an event could choose the host, or there is an address in it that may not be called.
-    pub(super) fn new(template: &NameTemplate, addresses: Addresses) -> Result<Self, Fault> {
+    pub(super) fn new(template: &NameTemplate, addresses: &Addresses) -> Result<Self, Fault> {
         let prefix = template.prefix();
         let constant = template.only_literal().is_some();
         let host_ends = prefix.split_once("://").is_none_or(|(_, rest)| rest.contains(['/', '?']));
@@ -96,7 +96,7 @@ mod tests {
 
     fn uri(text: &str) -> Result<Uri, String> {
         let template = text.parse::<NameTemplate>().map_err(|fault| fault.message)?;
-        Uri::new(&template, Addresses::Any).map_err(|fault| fault.message)
+        Uri::new(&template, &Addresses::Any).map_err(|fault| fault.message)
     }
 
     fn of(text: &str, service: &str) -> Result<String, String> {

@@ -13,10 +13,10 @@ use reqwest::header::AUTHORIZATION;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Webhook;
 use super::body::Shape;
 use super::gone::Gone;
-use super::signature::{self, Signer};
-use super::{ID, SIGNATURE, TIMESTAMP, Webhook};
+use super::signature::{self, ID, SIGNATURE, Signer, TIMESTAMP};
 use crate::client::{Addresses, Connection, Target};
 use crate::headers::{self, HeaderSettings, Headers};
 use crate::hidden::Hidden;
@@ -85,8 +85,9 @@ impl WebhookSettings {
         Connection {
             tls: &self.tls,
             proxy: self.proxy.as_ref(),
-            addresses: self.addresses,
+            addresses: self.addresses.clone(),
             timeout: self.calls().attempt_timeout,
+            idle: usize::MAX,
         }
     }
 }
@@ -110,7 +111,7 @@ value = "{{ value }}"
 
     fn check(&self, check: &mut Check<'_>) {
         let report = &mut *check.report;
-        let target = Target::parse(self.uri.expose(), self.addresses);
+        let target = Target::parse(self.uri.expose(), &self.addresses);
         self.connection().check(target.as_ref().ok(), report);
         if let Err(fault) = target {
             report.fault("uri", fault);
@@ -158,7 +159,7 @@ impl SinkSettings for WebhookSettings {
     }
 
     async fn build(&self, context: &Context) -> anyhow::Result<Webhook> {
-        let url = Target::parse(self.uri.expose(), self.addresses)?.url().clone();
+        let url = Target::parse(self.uri.expose(), &self.addresses)?.url().clone();
         let gauge = context.meters.gauge(Gone::NAME, &[]);
         Ok(Webhook {
             client: self.connection().client(context.clock.clone()).await?,

@@ -9,8 +9,17 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use logd_sdk::Time;
 use logd_sdk::settings::{Fault, Secret};
+use reqwest::header::{HeaderMap, HeaderName};
 use sha2::Sha256;
+
+/// Names a call: the same when it is made again.
+pub(crate) const ID: HeaderName = HeaderName::from_static("webhook-id");
+/// When it was made, in seconds since 1970.
+pub(crate) const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+/// Its signatures.
+pub(crate) const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// What a secret begins with.
 const PREFIX: &str = "whsec_";
@@ -20,20 +29,35 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// Signs by one secret or several: while a secret is being changed, receivers may know the old or the new one.
 #[derive(Clone, Default)]
-pub(super) struct Signer(Vec<Hmac<Sha256>>);
+pub(crate) struct Signer(Vec<Hmac<Sha256>>);
 
 impl Signer {
     /// By these secrets, the newest first.
     ///
     /// # Errors
     /// One of them is no secret.
-    pub(super) fn new(secrets: &[Secret]) -> anyhow::Result<Self> {
+    pub(crate) fn new(secrets: &[Secret]) -> anyhow::Result<Self> {
         let keyed = |secret| Hmac::<Sha256>::new_from_slice(&key(secret)?).context("a key can't be used");
         Ok(Self(secrets.iter().map(keyed).collect::<anyhow::Result<_>>()?))
     }
 
+    /// Puts the headers of the call `id`, made at `now`, in the place of any that have their names.
+    ///
+    /// # Errors
+    /// `id` is no header's value.
+    pub(crate) fn put(&self, id: &str, now: Time, body: &[u8], headers: &mut HeaderMap) -> anyhow::Result<()> {
+        let timestamp = now.as_micros().div_euclid(1_000_000);
+        headers.insert(ID, id.parse()?);
+        headers.insert(TIMESTAMP, timestamp.into());
+        match self.sign(id, timestamp, body) {
+            Some(signature) => drop(headers.insert(SIGNATURE, signature.parse()?)),
+            None => drop(headers.remove(SIGNATURE)),
+        }
+        Ok(())
+    }
+
     /// The value of `webhook-signature`; `None` without a secret. `timestamp` is in seconds since 1970.
-    pub(super) fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Option<String> {
+    fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Option<String> {
         let head = format!("{id}.{timestamp}.");
         let signature = |keyed: &Hmac<Sha256>| {
             let signed = keyed.clone().chain_update(head.as_bytes()).chain_update(body).finalize();

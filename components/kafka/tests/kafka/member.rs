@@ -42,6 +42,7 @@ pub(crate) fn context(id: &str, lineage: &str) -> Context {
         health: Health::default(),
         epochs: Epochs::default(),
         listeners: logd_sdk::http::Listeners::default(),
+        shared: logd_sdk::http::Extensions::default(),
     }
 }
 

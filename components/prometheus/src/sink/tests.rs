@@ -35,6 +35,7 @@ fn context() -> Context {
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
         listeners: logd_sdk::http::Listeners::default(),
+        shared: logd_sdk::http::Extensions::default(),
     }
 }
 

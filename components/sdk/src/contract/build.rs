@@ -68,6 +68,7 @@ pub(super) fn context(component: &Component, plan: &Plan, bench: &Bench<'_>) -> 
         health: Health::default(),
         epochs: Epochs::default(),
         listeners: crate::http::Listeners::default(),
+        shared: crate::http::Extensions::default(),
     }
 }
 

@@ -25,6 +25,7 @@ pub struct Batch {
     slots: Vec<Slot>,
     /// What [`Slot::Text`] points into.
     text: String,
+    input: u8,
 }
 
 impl Batch {
@@ -108,6 +109,18 @@ impl Batch {
     pub(super) fn push(&mut self, row: Row) {
         debug_assert!(self.columns.is_empty(), "a row without slots");
         self.rows.push(row);
+    }
+
+    /// By which of its inputs the component received it, by the place in
+    /// [`Settings::INPUTS`](crate::component::Settings::INPUTS).
+    #[must_use]
+    pub fn input(&self) -> usize {
+        self.input.into()
+    }
+
+    /// Says by which input it is received.
+    pub fn set_input(&mut self, input: u8) {
+        self.input = input;
     }
 
     /// The columns that are taken out.
@@ -310,6 +323,7 @@ impl Batch {
             columns: Arc::clone(&self.columns),
             slots,
             text,
+            input: self.input,
         }
     }
 

@@ -38,6 +38,11 @@ pub trait Handler: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Puts a refusal into the form that its clients know.
+    fn refuse(&self, refusal: Refusal) -> Answer {
+        refusal.into()
+    }
+
     /// Answers a request. Its body counts against [`Limits::memory`] until then. The future is dropped when the client
     /// goes away.
     fn answer(&self, request: Request) -> impl Future<Output = Answer> + Send;
@@ -66,32 +71,39 @@ impl<H: Handler> Desk<H> {
     }
 
     /// Answers one request, whatever happens: a panic of the handler is answered too, and costs nobody else anything.
-    pub(super) async fn serve(&self, request: hyper::Request<Incoming>, peer: SocketAddr, pulse: &Pulse) -> Answer {
+    pub(super) async fn serve(
+        &self,
+        request: hyper::Request<Incoming>,
+        peer: SocketAddr,
+        pulse: &Arc<Pulse>,
+    ) -> Answer {
         let clear = pulse.begin();
         let (head, body) = request.into_parts();
         let mut intake = Intake::new(body);
         let answer = AssertUnwindSafe(self.exchange(clear, head, &mut intake, peer)).catch_unwind().await;
         let mut answer = answer.unwrap_or_else(|_| {
             tracing::error!(%peer, "A panic ended an HTTP request.");
-            Refusal::internal().into()
+            self.handler.refuse(Refusal::internal())
         });
         if !clear || !intake.is_finished() || pulse.is_stopping() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        pulse.end();
+        if !answer.body_mut().keep(pulse) {
+            pulse.end();
+        }
         answer
     }
 
     async fn exchange(&self, clear: bool, head: Parts, intake: &mut Intake, peer: SocketAddr) -> Answer {
         if !clear {
-            return Refusal::bad_request("The length of the body is given more than once.").into();
+            return self.handler.refuse(Refusal::bad_request("The length of the body is given more than once."));
         }
         let expected = head.headers.contains_key(EXPECT);
         match self.receive(&head, intake).await {
             Ok((body, _share)) => self.handler.answer(Request { head, body, peer }).await,
             Err(refusal) => {
                 intake.drain(expected).await;
-                refusal.into()
+                self.handler.refuse(refusal)
             }
         }
     }

@@ -22,12 +22,13 @@
 //! 3. `wire` carries the bytes to and from hyper, with all clocks; `scan` reads along,
 //! 4. `handler` lets the [`Handler`] judge the head,
 //! 5. `body` reads the body, `coding` unpacks it, `budget` counts the memory of all,
-//! 6. the [`Handler`] answers, and `respond` has the shape of refusals.
+//! 6. the [`Handler`] answers: `answer` has what an answer is made of, `respond` the shape of refusals.
 //!
 //! A refusal is JSON with its reason. Only a head that is malformed or too large is answered by hyper itself, with the
 //! status alone (400, 414, 431). `Content-Length` given twice is refused even if the values agree, and so is
 //! `Content-Length` beside `Transfer-Encoding`: RFC 9112 section 6.3 leaves both to the server.
 
+mod answer;
 mod auth;
 mod body;
 mod budget;
@@ -45,13 +46,15 @@ mod tests;
 mod tls;
 mod wire;
 
+pub use answer::{Answer, AnswerBody};
 pub use auth::Auth;
 pub use handler::{Handler, Request};
+pub use hyper::http::Extensions;
 pub use hyper::http::request::Parts;
 pub use hyper::{HeaderMap, Method, StatusCode, header};
 pub use limits::Limits;
 pub use listener::Listener;
 pub use listeners::{Held, Listeners};
-pub use respond::{Answer, Refusal, json, text};
+pub use respond::{Refusal, json, text};
 pub use serve::serve;
 pub use tls::Tls;

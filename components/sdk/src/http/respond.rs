@@ -4,14 +4,11 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Response;
 use hyper::StatusCode;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
 
-/// An answer with its body in memory.
-pub type Answer = Response<Full<Bytes>>;
+use super::Answer;
 
 /// An answer of plain text.
 pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
@@ -24,7 +21,7 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
 }
 
 fn answer(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Answer {
-    let mut answer = Answer::new(Full::new(body));
+    let mut answer = Answer::new(body.into());
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
     answer

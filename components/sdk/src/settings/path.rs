@@ -50,6 +50,12 @@ text_setting!(
 );
 
 impl FieldPath {
+    /// The field of this name at the top of the event.
+    #[must_use]
+    pub fn top(name: &str) -> Self {
+        Self { text: name.to_owned(), path: OwnedValuePath::single_field(name) }
+    }
+
     /// The path as it was written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -80,6 +80,13 @@ impl fmt::Debug for PemFile {
 impl<'de> Deserialize<'de> for PemFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         TextFile::deserialize(deserializer).map(|file| Self(file.hidden()))
+    }
+}
+
+/// As a path.
+impl Serialize for PemFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.path().serialize(serializer)
     }
 }
 

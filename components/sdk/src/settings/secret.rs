@@ -19,6 +19,12 @@ impl Secret {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+
+    /// Whether both are the same text, or there are none: to notice an edit, and not to let somebody in.
+    #[must_use]
+    pub fn are_same(one: Option<&Self>, other: Option<&Self>) -> bool {
+        one.map(Self::expose) == other.map(Self::expose)
+    }
 }
 
 impl From<String> for Secret {
@@ -72,5 +78,8 @@ mod tests {
         assert_eq!(secret.expose(), "canary");
         assert_eq!(format!("{secret:?}"), "***");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
+        let other = Secret::from("other".to_owned());
+        assert!(Secret::are_same(Some(&secret), Some(&secret.clone())) && Secret::are_same(None, None));
+        assert!(!Secret::are_same(Some(&secret), Some(&other)) && !Secret::are_same(Some(&secret), None));
     }
 }

@@ -1,33 +1,33 @@
 //! How a client makes sure whom it talks to: the settings `tls` of sources and sinks that connect to a service.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{PemFile, Secret, TextFile};
 use crate::report::{KeyPath, Report};
 
 /// TLS of a connection to a service.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientTls {
     /// Whether it is used; where an address says so itself (`https://`, `rediss://`), that decides. On by default where
     /// one of the other settings is given.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// A file with the certificates, in PEM, by which the service's is judged; by default those that browsers trust.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PemFile>,
     /// A file with the client's own certificate, in PEM, for services that ask for one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crt_file: Option<PemFile>,
     /// The file with its private key, in PEM.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PemFile>,
     /// The passphrase of that key.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_pass: Option<Secret>,
     /// Whether the service's certificate must be valid. Without it anybody can pose as the service.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify_certificate: Option<bool>,
 }
 
@@ -38,6 +38,15 @@ impl ClientTls {
         let Self { enabled, ca_file, crt_file, key_file, key_pass, verify_certificate } = self;
         let given = ca_file.is_some() || crt_file.is_some() || key_file.is_some() || key_pass.is_some();
         enabled.unwrap_or(given || verify_certificate.is_some())
+    }
+
+    /// Whether they are the same to the letter, the passphrase and what is in the files too.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let Self { enabled, ca_file, crt_file, key_file, key_pass, verify_certificate } = self;
+        (enabled, verify_certificate) == (&other.enabled, &other.verify_certificate)
+            && (ca_file, crt_file, key_file) == (&other.ca_file, &other.crt_file, &other.key_file)
+            && Secret::are_same(key_pass.as_ref(), other.key_pass.as_ref())
     }
 
     /// The files that they name, for [`Settings::files`](crate::Settings::files); `key` is where they stand.

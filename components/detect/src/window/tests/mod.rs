@@ -71,6 +71,7 @@ fn context(clock: Clock) -> Context {
         health: logd_sdk::Health::default(),
         epochs: logd_sdk::Epochs::default(),
         listeners: logd_sdk::http::Listeners::default(),
+        shared: logd_sdk::http::Extensions::default(),
     }
 }
 

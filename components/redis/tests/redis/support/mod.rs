@@ -43,6 +43,7 @@ pub(crate) async fn sink_of(settings: &RedisSettings, lineage: &str, health: &He
         health: health.clone(),
         epochs: Epochs::default(),
         listeners: logd_sdk::http::Listeners::default(),
+        shared: logd_sdk::http::Extensions::default(),
     };
     settings.build(&context).await.expect("built")
 }

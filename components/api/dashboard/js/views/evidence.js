@@ -1,0 +1,43 @@
+// What a verdict rests on: the rule, and the last points each with the baseline that it was judged by.
+
+import { h } from "../dom.js";
+import { figure, number, time } from "../format.js";
+import { now } from "../api.js";
+import { words } from "../labels.js";
+import { table } from "../table.js";
+
+/** The rule and the points of an anomaly, in the unit of its metric; a line if there are none. */
+export function evidence(anomaly, unit, zone) {
+  const { rule, confirm, points = [] } = anomaly?.evidence ?? {};
+  if (!anomaly) return h("p", { class: "none muted" }, "No evidence was kept.");
+  const at = (value) => time(value, zone, now(), { millis: false });
+  const columns = [
+    { name: "window", label: "Window", cell: ({ window }) => `${at(window?.start)} – ${at(window?.end)}` },
+    { name: "value", label: "Value", isNumber: true, cell: ({ value }) => figure(value, unit) },
+    { name: "mean", label: "Usual (mean)", isNumber: true, cell: ({ baseline }) => figure(baseline?.mean, unit) },
+    { name: "std", label: "Deviation", isNumber: true, cell: ({ baseline }) => figure(baseline?.std, unit) },
+    { name: "n", label: "Of values", isNumber: true, cell: ({ baseline }) => number(baseline?.n) },
+  ];
+  const view = table({
+    label: "Points",
+    columns,
+    key: ({ window }) => `${window?.start} ${window?.end}`,
+    empty: "No points were kept.",
+  });
+  view.update(points, { context: zone });
+  return [h("div", { class: "pad" }, h("dl", { class: "figures" }, rows(rule, confirm))), view.element];
+}
+
+/** The rule's settings, whatever rule it is: nested ones are named by their path. */
+function rows(rule, confirm) {
+  const all = [...flat(rule ?? {}), ...(confirm ? flat({ confirm }) : [])];
+  return all.map(([name, value]) => h("div", null, h("dt", null, words(name)), h("dd", null, value)));
+}
+
+function flat(value, path = []) {
+  if (Array.isArray(value)) return [[path.join(" "), value.map(String).join(", ")]];
+  if (value && typeof value === "object") {
+    return Object.entries(value).flatMap(([name, inner]) => flat(inner, [...path, name]));
+  }
+  return [[path.join(" "), typeof value === "number" ? number(value) : String(value)]];
+}

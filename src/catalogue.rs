@@ -7,6 +7,7 @@ use crate::config::pipeline::Catalogue;
 
 /// The families, by name.
 static FAMILIES: &[(&str, &[Component])] = &[
+    ("api", logd_api::COMPONENTS),
     ("detect", logd_detect::COMPONENTS),
     ("elasticsearch", logd_elasticsearch::COMPONENTS),
     ("file", logd_file::COMPONENTS),
@@ -42,6 +43,10 @@ impl Catalogue for All {
         let all =
             FAMILIES.iter().flat_map(|(_, components)| components.iter()).filter(|component| component.kind == kind);
         all.flat_map(|component| std::iter::once(component.name).chain(component.aliases.iter().copied())).collect()
+    }
+
+    fn inputs(&self, kind: Kind, name: &str) -> &'static [&'static str] {
+        find(kind, name).map_or(&[], |component| component.inputs)
     }
 }
 

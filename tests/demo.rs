@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
-use crate::support::{Place, Running, free_address, get, run, values};
+use crate::support::{DEADLINE, Place, Running, free_address, get, run, values};
 
 /// The demo, with its generator's settings replaced so that it ends, and its incidents planned or left out.
 fn demo(settings: &str, incidents: bool) -> String {
@@ -54,16 +54,20 @@ fn finds_its_incidents() {
 fn shows_its_incidents_within_a_minute() {
     let (place, address) = (Place::new(), free_address());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.toml");
-    let mut logd = Running::start(place.logd().args(["run", "--telemetry-address", &address]).arg("-c").arg(file));
+    let mut logd = Running::start(
+        place.logd().args(["run", "--telemetry-address", &address, "--api-address", "127.0.0.1:0"]).arg("-c").arg(file),
+    );
     let seen = |logd: &Running, state: &str| logd.out().lines().filter(|line| line.contains(state)).count();
-    logd.wait_for("both incidents", |logd| seen(logd, " OPEN ") == 2 && seen(logd, " RESOLVED ") == 2);
+    // A debug build takes some minutes of CPU for what an optimized one does in seconds: the half hour, and its index.
+    let limit = if cfg!(debug_assertions) { 4 * DEADLINE } else { DEADLINE };
+    logd.wait_within(limit, "both incidents", |logd| seen(logd, " OPEN ") == 2 && seen(logd, " RESOLVED ") == 2);
     let worked = values(&get(&address, "/metrics"), "process_cpu_seconds_total")[0];
     logd.signal("TERM");
     let (status, out, err) = logd.end();
     assert!(status.success(), "{err}");
     assert_eq!(out.lines().count(), 4, "and nothing else:\n{out}");
     println!("{worked} CPU seconds");
-    assert!(20.0 + worked < 60.0, "it worked for {worked} s");
+    assert!(20.0 + worked < limit.as_secs_f64(), "it worked for {worked} s");
 }
 
 /// Apart from its incidents the demo is silent, whatever its seed.

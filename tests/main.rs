@@ -6,6 +6,8 @@
 mod support;
 
 mod alerts;
+mod api;
+mod archive;
 mod buffer;
 mod certificates;
 mod classic;
@@ -13,6 +15,7 @@ mod commands;
 mod contract;
 mod crash;
 mod daemon;
+mod dashboard;
 mod demo;
 mod deploy;
 mod docs;

@@ -88,11 +88,16 @@ impl From<Answer> for Reply {
 /// A command, and where its answer goes.
 pub(crate) type Asked = (Command, oneshot::Sender<Reply>);
 
-/// Listens in `data_dir`, and returns what is asked for.
+/// The way from those who ask to the daemon.
+pub(crate) fn channel() -> (mpsc::Sender<Asked>, mpsc::Receiver<Asked>) {
+    mpsc::channel(MOST_CLIENTS)
+}
+
+/// Listens in `data_dir`, and hands on what is asked for.
 ///
 /// # Errors
 /// The socket can't be made.
-pub(crate) fn listen(data_dir: &Path) -> anyhow::Result<mpsc::Receiver<Asked>> {
+pub(crate) fn listen(data_dir: &Path, sender: mpsc::Sender<Asked>) -> anyhow::Result<()> {
     let path = data_dir.join(SOCKET);
     // The data folder is ours: what lies there is of a process that is gone.
     if let Err(error) = std::fs::remove_file(&path)
@@ -101,9 +106,8 @@ pub(crate) fn listen(data_dir: &Path) -> anyhow::Result<mpsc::Receiver<Asked>> {
         return Err(error).with_context(|| format!("{} can't be removed", path.display()));
     }
     let listener = UnixListener::bind(&path).with_context(|| format!("{} can't be made", path.display()))?;
-    let (sender, asked) = mpsc::channel(MOST_CLIENTS);
     tokio::spawn(accept(listener, sender));
-    Ok(asked)
+    Ok(())
 }
 
 async fn accept(listener: UnixListener, sender: mpsc::Sender<Asked>) {
@@ -202,7 +206,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let command = Command::DropLetters(vec![1, 2]);
         assert_eq!(ask(folder.path(), &command).await.expect("nobody"), None);
-        let mut asked = listen(folder.path()).expect("listens");
+        let (sender, mut asked) = channel();
+        listen(folder.path(), sender).expect("listens");
         tokio::spawn(async move {
             while let Some((command, reply)) = asked.recv().await {
                 let _ = reply.send(Answer::Done(format!("{command:?}")).into());

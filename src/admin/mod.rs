@@ -11,12 +11,12 @@ pub(crate) use passing::Passing;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use logd_sdk::control::Broken;
 use logd_sdk::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use logd_sdk::http::{self, Answer, Handler, Limits, Listener, Method, Parts, Refusal, Request, StatusCode};
 use serde::Serialize;
 use tokio::runtime::Handle;
 
-use crate::daemon::Broken;
 use crate::telemetry::Metrics;
 
 /// Why the daemon is not ready.

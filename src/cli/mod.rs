@@ -14,6 +14,7 @@ mod settings;
 mod status;
 mod tap;
 mod top;
+mod user;
 mod validate;
 
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ enum Command {
     Generate(generate::Generate),
     Dlq(dlq::Dlq),
     Buffer(buffer::Buffer),
+    User(user::User),
 }
 
 /// Does what the command line asks for.
@@ -78,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Generate(command) => command.execute(),
         Command::Dlq(command) => command.execute(),
         Command::Buffer(command) => command.execute(),
+        Command::User(command) => command.execute(),
     };
     exit.into()
 }

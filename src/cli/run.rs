@@ -45,6 +45,10 @@ struct Instead {
     #[arg(long, value_name = "ADDRESS")]
     telemetry_address: Option<Address>,
 
+    /// Where the API and the dashboard are served, if a pipeline has a sink of type `api` [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDRESS")]
+    api_address: Option<Address>,
+
     /// How many threads work on events [default: as many as there are cores]
     #[arg(long, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
@@ -62,6 +66,9 @@ impl Instead {
         }
         if let Some(address) = self.telemetry_address {
             settings.telemetry.address = address;
+        }
+        if let Some(address) = self.api_address {
+            settings.api.address = address;
         }
         if self.threads.is_some() {
             settings.limits.threads = self.threads;
@@ -110,7 +117,7 @@ impl Run {
             (None, mistakes) => Err(mistakes),
         };
         let own = Own::new(settings, Box::new(read), log);
-        let options = Options { own, paths, watch, once: self.once, workers, serve };
+        let options = Options { own, paths, watch, once: self.once, workers, serve, say };
         let start = || {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(workers.count()).enable_all().build()?;

@@ -5,12 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use logd_sdk::control::Overview;
 
 use super::Exit;
 use super::running::{Format, Running, read};
 use super::settings::print;
 use crate::admin::control::Command;
-use crate::daemon::Overview;
 
 /// Show how the daemon is: its components with their rates, lag and health, broken files, the last reload
 #[derive(Args, Debug)]
@@ -59,7 +59,7 @@ pub(super) fn text(before: &Overview, now: &Overview, span: Duration) -> String 
     let _ = writeln!(
         text,
         "\n{:<width$}  {:<9}  {:>10}  {:>10}  {:>9}  {:>8}  {:>8}  health",
-        "component", "kind", "in/s", "out/s", "in flight", "lag", "lost"
+        "component", "kind", "in/s", "out/s", "in flight", "lag", "dropped"
     );
     for component in &now.components {
         let earlier = before.components.iter().find(|earlier| earlier.name == component.name);

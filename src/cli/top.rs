@@ -5,12 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use logd_sdk::control::Overview;
 
 use super::Exit;
 use super::running::{Running, read};
 use super::status::text;
 use crate::admin::control::Command;
-use crate::daemon::Overview;
 
 /// Show how the daemon is, over and over, until Ctrl-C
 #[derive(Args, Debug)]

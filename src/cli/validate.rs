@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::Exit;
-use super::settings::{Configuration, print, say, show};
+use super::settings::{Configuration, print, read_settings, say, show};
 use crate::config::compile::Compiled;
 use crate::config::daemon::DaemonSettings;
 use crate::config::diagnostic::Severity;
@@ -48,10 +48,16 @@ enum Format {
 
 impl Validate {
     pub(super) fn execute(self) -> Exit {
-        let settings = match self.configuration.settings() {
-            Ok(settings) => settings,
-            Err(exit) => return exit,
+        let (settings, mistakes) = read_settings(self.configuration.config.as_deref());
+        let Some(settings) = settings else {
+            if self.format == Format::Json {
+                print(&(render::json(&mistakes) + "\n"));
+            } else {
+                show(&mistakes);
+            }
+            return Exit::Configuration;
         };
+        show(&mistakes);
         let mut compiled = self.configuration.compile(&settings, self.once);
         if compiled.errors() == 0
             && !self.no_environment

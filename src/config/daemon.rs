@@ -7,8 +7,11 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use logd_sdk::report::Report;
-use logd_sdk::settings::{Address, ByteSize, Duration};
+use logd_api::ApiSettings;
+use logd_elasticsearch::LogsSettings;
+use logd_redis::FiguresSettings;
+use logd_sdk::report::{KeyPath, Report};
+use logd_sdk::settings::{Address, ByteSize, Duration, TextFile};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -24,7 +27,11 @@ use crate::telemetry::filter;
 pub const SEARCHED: [&str; 2] = ["logd.toml", "/etc/logd/logd.toml"];
 
 /// The keys of `logd.toml`, to recognise one that stands in a pipeline.
-pub(super) const KEYS: [&str; 6] = ["data_dir", "pipelines", "telemetry", "checkpoint", "limits", "healthchecks"];
+pub(super) const KEYS: [&str; 7] =
+    ["data_dir", "pipelines", "telemetry", "checkpoint", "limits", "healthchecks", "api"];
+
+/// The settings of the API, with those of what it may read in the place of its own archive.
+pub(crate) type Api = ApiSettings<LogsSettings, FiguresSettings>;
 
 /// The daemon's settings. Relative paths start at the folder of `logd.toml`; without one, where the daemon was started.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -42,6 +49,8 @@ pub struct DaemonSettings {
     pub limits: Limits,
     /// Whether services have to answer.
     pub healthchecks: Healthchecks,
+    /// The API and the dashboard.
+    pub api: Api,
 }
 
 /// What the daemon tells of itself.
@@ -96,6 +105,7 @@ impl Default for DaemonSettings {
             checkpoint: Checkpoint::default(),
             limits: Limits::default(),
             healthchecks: Healthchecks::default(),
+            api: Api::default(),
         }
     }
 }
@@ -160,16 +170,30 @@ impl DaemonSettings {
         let (table, origin) = document.table(environment, diagnostics);
         let mut settings: Self =
             read(&origin, Spanned::new(0..0, table.clone()), Known::default(), deserialize, diagnostics)?.sound()?;
-        origin.report(&table, 0..0, settings.check().problems(), diagnostics);
         let folder = path.parent().unwrap_or(Path::new(""));
-        for path in [&mut settings.data_dir, &mut settings.pipelines] {
+        let mut report = Report::default();
+        let mut take = |key: KeyPath, file: &mut TextFile| {
+            let path = folder.join(file.path());
+            match std::fs::read_to_string(&path) {
+                Ok(text) => file.set_text(text),
+                Err(error) => drop(report.error(key, format!("the file {} can't be read: {error}", path.display()))),
+            }
+        };
+        settings.api.files().into_iter().for_each(|(key, file)| take(key, file));
+        let Api { logs, metrics, .. } = &mut settings.api;
+        for (table, files) in [("logs", logs.files()), ("metrics", metrics.files())] {
+            files.into_iter().for_each(|(key, file)| take(KeyPath::from(["api", table]).join(key), file));
+        }
+        settings.check(&mut report);
+        origin.report(&table, 0..0, report.problems(), diagnostics);
+        let tls = settings.api.tls.iter_mut().flat_map(|tls| [&mut tls.crt_file, &mut tls.key_file]);
+        for path in [&mut settings.data_dir, &mut settings.pipelines].into_iter().chain(tls) {
             *path = folder.join(&path);
         }
         (diagnostics.errors() == before).then_some(settings)
     }
 
-    fn check(&self) -> Report {
-        let mut report = Report::default();
+    fn check(&self, report: &mut Report) {
         if self.checkpoint.interval < Duration::from_millis(10) {
             report.error(["checkpoint", "interval"], "`interval` must be 10ms or more").help("write interval = \"1s\"");
         }
@@ -186,7 +210,18 @@ impl DaemonSettings {
         if self.limits.memory < ByteSize::mebibytes(1) {
             report.error(["limits", "memory"], "`memory` must be 1 MiB or more").help("write memory = \"64 MiB\"");
         }
-        report
+        self.api.check(report);
+        let (mut logs, mut metrics) = (Report::default(), Report::default());
+        self.api.logs.check(&mut logs);
+        self.api.metrics.check(&mut metrics);
+        report.append_in(&["api", "logs"].into(), logs);
+        report.append_in(&["api", "metrics"].into(), metrics);
+    }
+
+    /// Whether those of the API are the same to the letter, secrets and files too.
+    pub(crate) fn has_same_api(&self, other: &Self) -> bool {
+        let (one, other) = (&self.api, &other.api);
+        one.is_same(other) && one.logs.is_same(&other.logs) && one.metrics.is_same(&other.metrics)
     }
 }
 
@@ -252,6 +287,45 @@ mod tests {
             [
                 "logd.toml:1:23: error: `interval` must be 10ms or more",
                 "logd.toml:3:10: error: `memory` must be 1 MiB or more"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_api_may_read_elsewhere() {
+        let text = "[api.logs]\nfrom = 'elasticsearch'\nendpoints = ['https://es:9200']\n\
+                    auth = { strategy = 'bearer', token = '${N}' }\n\
+                    [api.metrics]\nfrom = 'redis'\nendpoint = 'redis://r'\npassword = 'canary'\n";
+        let (settings, found) = load(text);
+        assert_eq!(found, Vec::<String>::new());
+        let settings = settings.unwrap();
+        assert!(settings.api.logs.open().unwrap().is_some() && settings.api.metrics.open().unwrap().is_some());
+        assert!(settings.has_same_api(&load(text).0.unwrap()));
+        assert!(!settings.has_same_api(&load(&text.replace("canary", "other")).0.unwrap()));
+        let shown = serde_json::to_string(&settings).unwrap() + &format!("{settings:?}");
+        assert!(shown.contains("https://es:9200") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_what_the_api_reads_has_its_line() {
+        let (settings, found) = load(
+            "[api.logs]\nfrom = 'elasticsearch'\nendpoints = ['es:9200']\nindexes = 'x'\n[api.metrics]\nfrom = 'rediss'\n",
+        );
+        assert!(settings.is_none());
+        assert_eq!(
+            found,
+            ["logd.toml:4:1: error: unknown key `indexes`", "logd.toml:6:8: error: `from` can't be `rediss`",]
+        );
+        let (_, found) = load(
+            "[api.logs]\nfrom = 'elasticsearch'\nendpoints = ['es:9200']\ntls.ca_file = 'ca.pem'\n\
+             [api.metrics]\nfrom = 'redis'\nendpoint = 'redis://:canary@r'\n",
+        );
+        assert_eq!(
+            found,
+            [
+                "logd.toml:3:14: error: an endpoint begins with `http://` or `https://`, and a host",
+                "logd.toml:4:15: error: the file ca.pem can't be read: No such file or directory (os error 2)",
+                "logd.toml:7:12: error: a user or password does not belong into the endpoint, where everybody sees it",
             ]
         );
     }

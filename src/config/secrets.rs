@@ -1,6 +1,6 @@
 //! Keeps what is secret in a configuration file out of the diagnostics that show the file.
 //!
-//! Which settings are secret follows from the schema of all components: those of the type `Secret`. What counts here is
+//! Which settings are secret follows from the schema of all components and of `logd.toml`: those of the type `Secret`. What counts here is
 //! the name alone, wherever it stands, and a misspelt one too: a secret may stand in a component of an unknown type, in
 //! the wrong table, or in a line that is no TOML. Where it is shown, `***` takes its place, of the same length, so that
 //! carets and columns stay where they are. A variable is no secret: its value is never shown.
@@ -17,6 +17,7 @@ use toml::de::{DeTable, DeValue};
 use super::suggest;
 use super::syntax::recover;
 use crate::catalogue;
+use crate::config::daemon::DaemonSettings;
 
 /// What stands in place of a secret.
 const STARS: &str = "***";
@@ -24,8 +25,9 @@ const STARS: &str = "***";
 /// The names of all settings that are secret.
 static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let mut generator = SchemaSettings::draft07().into_generator();
-    let own: Vec<Value> =
+    let mut own: Vec<Value> =
         catalogue::components().iter().map(|(_, component)| (component.schema)(&mut generator).to_value()).collect();
+    own.push(generator.subschema_for::<DaemonSettings>().to_value());
     let mut names = BTreeSet::new();
     own.iter().chain(generator.definitions().values()).for_each(|schema| collect(schema, &generator, &mut names));
     names

@@ -1,5 +1,6 @@
 //! The daemon: takes the data folder, runs all units, follows their files, and stops in order.
 
+mod api;
 mod data_dir;
 mod files;
 mod generations;
@@ -21,7 +22,6 @@ pub(crate) use generations::Generations;
 pub(crate) use neighbour::listens;
 pub(crate) use obey::{drop_letters, replay};
 pub(crate) use orphans::{drop_orphan, list};
-pub(crate) use overview::{Broken, Overview};
 pub(crate) use own::Own;
 pub(crate) use preview::Preview;
 pub(crate) use run::{CHECKPOINTS, Ended, Options, run, threads};

@@ -9,7 +9,7 @@ use logd_sdk::settings::Fault;
 
 use super::files::Files;
 use super::orphans::list;
-use super::overview::Overview;
+use super::overview::overview;
 use super::reload::Fleet;
 use super::run::{read_again, take_over};
 use crate::admin::Passing;
@@ -40,7 +40,7 @@ pub(super) async fn obey(command: Command, fleet: &mut Fleet, files: &mut Files)
             }
             Err(error) => Err(error),
         },
-        Command::Status => serde_json::to_string(&Overview::of(fleet, files.generations.number())).map_err(Into::into),
+        Command::Status => serde_json::to_string(&overview(fleet, files.generations.number())).map_err(Into::into),
         Command::ListBuffers => fleet.holdings().await.map(|found| list(&found)),
         Command::DropBuffer(name) => fleet.drop_orphan(&name).await,
         Command::DropLetters(numbers) => drop_letters(&dead, &numbers).await,

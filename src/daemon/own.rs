@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
+use logd_api::Host;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::api;
 use super::parts::Parts;
 use super::preview::{Action, Change, Preview};
 use super::reload::Fleet;
@@ -16,6 +18,9 @@ use crate::config::daemon::DaemonSettings;
 use crate::config::diagnostic::Diagnostic;
 use crate::telemetry::{Log, Metrics};
 use crate::topology::SettingChange;
+
+/// Says something to people that does not belong in the log.
+pub(crate) type Say = fn(&str);
 
 /// Reads the settings again, with what the command line puts in their place.
 pub(crate) type Read = Box<dyn Fn() -> Result<DaemonSettings, Vec<Diagnostic>> + Send>;
@@ -38,6 +43,8 @@ pub(crate) struct Own {
     log: Log,
     /// What is served, if anything is.
     server: Option<Server>,
+    /// The API, and how people are told of it.
+    api: Option<(Host, Say)>,
     /// What the file asks for and can't be had, as it was said last.
     refused: Vec<String>,
 }
@@ -76,7 +83,7 @@ struct Edit {
 impl Own {
     /// With `settings` in force, which `read` reads again.
     pub(crate) fn new(settings: DaemonSettings, read: Read, log: Log) -> Self {
-        Self { settings, read, log, server: None, refused: Vec::new() }
+        Self { settings, read, log, server: None, api: None, refused: Vec::new() }
     }
 
     /// The settings in force.
@@ -96,6 +103,27 @@ impl Own {
     pub(super) fn serve(&mut self, metrics: Metrics, parts: Parts) -> anyhow::Result<()> {
         self.server = Some(Server::start(self.settings.telemetry.address.socket(), metrics, parts)?);
         Ok(())
+    }
+
+    /// Shows what runs by this API, and tells people of it by `say`.
+    pub(super) fn show_by(&mut self, api: Host, say: Say) {
+        self.api = Some((api, say));
+    }
+
+    /// Serves the API while there is something to show, and reads its certificate again.
+    ///
+    /// # Errors
+    /// It can't be served: says what to change.
+    pub(super) async fn follow_api(&self, fleet: &Fleet) -> anyhow::Result<()> {
+        let Some((api, say)) = &self.api else { return Ok(()) };
+        if !api::is_wanted(fleet) {
+            api.retire().await;
+            return Ok(());
+        }
+        if let Some(served) = api.serve().await? {
+            api::announce(&served, *say);
+        }
+        api.renew().await
     }
 
     /// Where metrics and health are served, if they are.
@@ -157,6 +185,11 @@ impl Own {
         if let Some(Server { metrics, parts, .. }) = self.server.as_ref().filter(|server| server.asked != asked) {
             self.server = Some(Server::start(asked, metrics.clone(), parts.clone())?);
         }
+        if let Some((api, say)) = &self.api
+            && let Some(served) = api.change(api::opened(&new.api, Some((&self.settings.api, api)))?).await?
+        {
+            api::announce(&served, *say);
+        }
         self.log.show(&new.telemetry.log_level)?;
         fleet.follow(&new).await.context("dead letters")?;
         self.settings = new;
@@ -175,7 +208,12 @@ impl Own {
             old: old.get(setting).cloned(),
             new: new.get(setting).cloned(),
         };
-        let changes: Vec<_> = new.keys().filter(|setting| old.get(*setting) != new.get(*setting)).map(change).collect();
+        let mut changes: Vec<_> =
+            new.keys().filter(|setting| old.get(*setting) != new.get(*setting)).map(change).collect();
+        if changes.iter().all(|change| !change.setting.starts_with("api.")) && !settings.has_same_api(&self.settings) {
+            let hidden = Some("***".to_owned());
+            changes.push(SettingChange { setting: "api, a secret".to_owned(), old: hidden.clone(), new: hidden });
+        }
         let refused = FIXED.iter().filter(|(fixed, _)| changes.iter().any(|change| change.setting == *fixed));
         let refused = refused.map(|(fixed, why)| format!("`{fixed}` can't change while logd runs: {why}")).collect();
         settings.data_dir.clone_from(&self.settings.data_dir);

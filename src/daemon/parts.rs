@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::overview::Broken;
+use logd_sdk::control::Broken;
+
 use super::reload::Fleet;
 use crate::admin::{Reason, Watched};
 use crate::telemetry::Account;

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use logd_sdk::ComponentId;
 use logd_sdk::component::Kind;
+use logd_sdk::control::{Broken, LastReload};
 use logd_sdk::report::Severity;
 use metrics::{Gauge, gauge};
 use tokio::time::Instant;
 
 use self::verdict::Verdict;
 
-use super::overview::{Broken, LastReload};
 use super::preview::{Preview, Running};
 use super::run::edge_capacity;
 use super::unit::{Plan, Stopped, Unit};
@@ -250,11 +250,16 @@ impl Fleet {
                     found.extend(node.inputs.iter().map(|input| graph.output(input)));
                     continue;
                 }
-                let outputs = (0..node.ports().len()).map(|port| graph.output(&Input { node: place, port }));
+                let outputs = (0..node.ports().len()).map(|port| graph.output(&Input::new(place, port)));
                 found.extend(outputs.filter(|output| means(output)));
             }
         }
         found
+    }
+
+    /// What runs, a graph for each unit.
+    pub(crate) fn graphs(&self) -> impl Iterator<Item = &Graph> {
+        self.units.iter().map(|unit| unit.plan.graph())
     }
 
     /// Whether a component runs here.

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use logd_sdk::Clock;
-use logd_sdk::http::Listeners;
+use logd_sdk::http::{Extensions, Listeners};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::api;
 use super::data_dir::DataDir;
 use super::files::Files;
 use super::generations::Generations;
@@ -49,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) workers: Workers,
     /// Whether metrics and health are served.
     pub(crate) serve: bool,
+    /// Says something to people that does not belong in the log.
+    pub(crate) say: fn(&str),
 }
 
 /// How the daemon has ended.
@@ -69,7 +72,7 @@ pub(crate) enum Ended {
 pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<Ended> {
     // First of all: a signal that comes while things are opened must not end the process halfway.
     let mut signals = Signals::new()?;
-    let Options { mut own, paths, mut watch, once, workers, serve } = options;
+    let Options { mut own, paths, mut watch, once, workers, serve, say } = options;
     let (settings, throttle) = (own.settings().clone(), own.log().throttle.clone());
     let data_dir = DataDir::take(&data_path(&settings, &compiled, once))?;
     let parts = Parts::default();
@@ -85,7 +88,11 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
             tokio::spawn(status.show(metrics));
         }
     }
-    let environment = environment(&settings, &data_dir, &compiled.graph, once, workers)?;
+    let mut environment = environment(&settings, &data_dir, &compiled.graph, once, workers)?;
+    let (sender, commands) = control::channel();
+    let opened = api::opened(&settings.api, None)?;
+    let host = api::host(opened, data_dir.path(), &environment.clock, sender.clone(), parts.clone());
+    environment.shared.insert(host.clone());
     if once && environment.store.last_epoch()? > Epoch(0) {
         tracing::info!("An earlier run of this was interrupted; going on where it stopped.");
     }
@@ -110,18 +117,20 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
         watch.also(&compiled.used_files);
         let conditions = Arc::clone(&environment.conditions);
         let generations = Generations::open(data_dir.path())?;
+        own.show_by(host.clone(), say);
+        own.follow_api(&fleet).await?;
         let mut files = Files { paths, conditions, watch, generations, own };
         files.keep(&compiled, environment.clock.now().to_string());
-        let commands = control::listen(data_dir.path()).unwrap_or_else(|error| {
+        if let Err(error) = control::listen(data_dir.path(), sender) {
             tracing::warn!(error = format!("{error:#}"), "Commands can't reach this daemon.");
-            tokio::sync::mpsc::channel(1).1
-        });
+        }
         announce(&data_dir, &compiled, files.own.address());
         follow(&mut fleet, &mut files, commands, &parts, &mut signals).await?;
         own = files.own;
     }
     let within = own.settings().limits.shutdown_timeout;
     tracing::info!(%within, "Stopping: sources first, then what is under way.");
+    host.stop().await;
     let units = std::mem::take(fleet.units());
     let ended = tokio::select! {
         ended = stop(units, within.into()) => ended,
@@ -177,6 +186,7 @@ fn environment(
         taps: Taps::default(),
         buffers: Buffers::default(),
         listeners: Listeners::default(),
+        shared: Extensions::new(),
         once,
         workers,
         edge_capacity: edge_capacity(settings, graph),
@@ -248,6 +258,10 @@ pub(super) async fn read_again(fleet: &mut Fleet, files: &mut Files) -> anyhow::
     let compiled = files.compile().await?;
     let mut verdict = take_over(fleet, &compiled, files).await;
     verdict.add(of_settings);
+    if let Err(error) = files.own.follow_api(fleet).await {
+        tracing::error!(error = format!("{error:#}"), "The API is not served.");
+        verdict.failed.push(format!("{error:#}"));
+    }
     Ok(verdict)
 }
 

@@ -22,9 +22,12 @@ const SHORTEST_SPAN: Duration = Duration::from_secs(1);
 pub(crate) struct Account {
     component: ComponentId,
     kind: Kind,
+    component_type: &'static str,
     clock: Clock,
     meters: Meters,
     counts: Counts,
+    /// Events that left by each port.
+    sent_by_port: Vec<AtomicU64>,
     received_events: Counter,
     received_bytes: Counter,
     sent_events: Vec<Counter>,
@@ -136,12 +139,14 @@ impl Account {
             utilization: if kind == Kind::Source { Gauge::noop() } else { meters.gauge("logd_utilization", &[]) },
             latency: meters.histogram("logd_component_latency_seconds", &[]),
             counts: Counts::default(),
+            sent_by_port: ports.iter().map(|_| AtomicU64::new(0)).collect(),
             health: Health::default(),
             busy: Mutex::new((Duration::ZERO, Instant::now())),
             watermark_lag: OnceLock::new(),
             watermark: AtomicI64::new(Time::MIN.as_micros()),
             component,
             kind,
+            component_type,
             clock,
             meters,
         }
@@ -155,6 +160,11 @@ impl Account {
     /// What kind of component it is.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Its type, such as `window`.
+    pub(crate) fn component_type(&self) -> &'static str {
+        self.component_type
     }
 
     /// What the component says of itself.
@@ -225,12 +235,20 @@ impl Account {
     /// Events were sent by a port, or delivered by a sink.
     pub(crate) fn sent(&self, port: Port, events: u64, bytes: u64) {
         self.counts.forwarded.fetch_add(events, Ordering::Relaxed);
+        if let Some(count) = self.sent_by_port.get(port.0) {
+            count.fetch_add(events, Ordering::Relaxed);
+        }
         if let Some(counter) = self.sent_events.get(port.0) {
             counter.increment(events);
         }
         if let Some(counter) = self.sent_bytes.get(port.0) {
             counter.increment(bytes);
         }
+    }
+
+    /// Events that have left by the port at this place.
+    pub(crate) fn sent_by(&self, port: usize) -> u64 {
+        self.sent_by_port.get(port).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
     /// Events were given up.

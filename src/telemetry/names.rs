@@ -84,6 +84,10 @@ const fn gauge(name: &'static str, unit: Unit, labels: &'static [&'static str], 
     Metric { name, kind: Kind::Gauge, unit, labels, description }
 }
 
+const fn histogram(name: &'static str, labels: &'static [&'static str], description: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram(SECONDS), unit: Unit::Seconds, labels, description }
+}
+
 /// The standard metrics, in the order of their names.
 pub(crate) static METRICS: &[Metric] = &[
     counter(
@@ -92,6 +96,23 @@ pub(crate) static METRICS: &[Metric] = &[
         &["pipeline", "component_id", "component_kind", "component_type", "detector", "type", "severity", "key"],
         "Incidents that a detector has opened, by their severity then; the key is `_other` where it is not shown.",
     ),
+    histogram("logd_api_request_duration_seconds", &["route"], "From a request of the API to its answer."),
+    counter(
+        "logd_api_requests_total",
+        Unit::Count,
+        &["route", "method", "status"],
+        "Requests that the API has answered.",
+    ),
+    gauge("logd_api_streams", Unit::Count, &[], "Live streams of the API that are open."),
+    gauge("logd_archive_bytes", Unit::Bytes, &[], "What the archive of the API takes on disk."),
+    counter(
+        "logd_archive_left_out_total",
+        Unit::Count,
+        &["reason"],
+        "What the archive of the API had no room for: logs beyond `max_rate` or too large, values, anomalies.",
+    ),
+    gauge("logd_archive_logs", Unit::Count, &[], "Logs in the archive of the API that can be searched."),
+    gauge("logd_archive_series", Unit::Count, &[], "Series in the archive of the API."),
     gauge("logd_buffer_byte_size", Unit::Bytes, EDGE, "Bytes that wait between two components."),
     counter(
         "logd_buffer_discarded_events_total",
@@ -293,12 +314,27 @@ pub(crate) static METRICS: &[Metric] = &[
         COMPONENT,
         "How far event time, as a component has it, is behind the clock.",
     ),
+    counter(
+        "logd_webhook_deliveries_total",
+        Unit::Count,
+        &["outcome"],
+        "Calls of registered webhooks: delivered, retried, failed or gone.",
+    ),
     gauge(
         "logd_webhook_disabled",
         Unit::Count,
         COMPONENT,
         "Whether a receiver has said that it is gone for good: 1, or 0.",
     ),
+    counter(
+        "logd_webhook_dropped_total",
+        Unit::Count,
+        &["reason"],
+        "Calls of registered webhooks that will not be made, or not again.",
+    ),
+    histogram("logd_webhook_duration_seconds", &[], "How long calls of registered webhooks take."),
+    gauge("logd_webhook_queue", Unit::Count, &[], "Calls of registered webhooks that are to be made."),
+    gauge("logd_webhook_registered_disabled", Unit::Count, &[], "Registered webhooks that logd has disabled itself."),
     counter("process_cpu_seconds_total", Unit::Seconds, &[], "CPU time that the process has used, user and system."),
     gauge("process_max_fds", Unit::Count, &[], "File descriptors that the process may have open."),
     gauge("process_open_fds", Unit::Count, &[], "File descriptors that the process has open."),

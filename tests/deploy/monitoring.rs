@@ -145,7 +145,8 @@ fn every_query_of_every_dashboard_and_rule_returns_data() {
     let address = free_address();
     let mut command = place.logd();
     command.env("LOG_RATE", "1000").env("KAFKA_BOOTSTRAP_SERVERS", brokers);
-    let mut logd = Running::start(command.args(["run", "--telemetry-address", &address]));
+    let mut logd =
+        Running::start(command.args(["run", "--telemetry-address", &address, "--api-address", "127.0.0.1:0"]));
     let healthy = || run(Command::new(file("deploy/healthcheck")).arg(port(&address))).code == Some(0);
     logd.wait_for("health", |_| healthy());
 

@@ -24,6 +24,7 @@ pub(super) fn with_kafka_alone() -> String {
 fn the_shipped_pipelines_and_settings_are_valid() {
     let said = run(Place::new()
         .logd()
+        .env("LOGD_PASSWORD", "0123456789abcdef")
         .args(["validate", "--no-environment", "--deny-warnings", "--format", "json", "--config"])
         .arg(file("deploy/logd.toml"))
         .arg("-c")

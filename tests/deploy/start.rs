@@ -8,7 +8,7 @@ use super::file;
 use crate::support::{DEADLINE, Place, Running, run};
 
 /// What listens somewhere, by the variable of `./start` that says where.
-const PORTS: [&str; 8] = [
+const PORTS: [&str; 9] = [
     "KAFKA_PORT",
     "KAFKA_CONTROLLER_PORT",
     "REDIS_PORT",
@@ -16,6 +16,7 @@ const PORTS: [&str; 8] = [
     "ES_TRANSPORT_PORT",
     "PROMETHEUS_PORT",
     "LOGD_TELEMETRY",
+    "LOGD_API",
     "ALARMS_ADDRESS",
 ];
 
@@ -68,11 +69,13 @@ fn the_whole_system_starts_and_stops_as_one() {
         system.running().wait_for(service, |start| start.err().contains(&format!("{service} is ready")));
     }
     system.running().wait_for("start", |start| start.err().contains("Started."));
-    let [_, _, redis, elasticsearch, _, _, telemetry, _] = &ports;
+    let [_, _, redis, elasticsearch, _, _, telemetry, api, _] = &ports;
     let told = system.running().out();
-    for address in
-        [format!("http://127.0.0.1:{telemetry}/ready"), format!("redis-cli -p {redis} HGET metrics total_logs")]
-    {
+    for address in [
+        format!("http://127.0.0.1:{telemetry}/ready"),
+        format!("http://127.0.0.1:{api} "),
+        format!("redis-cli -p {redis} HGET metrics total_logs"),
+    ] {
         assert!(told.contains(&address), "nobody is told of {address}: {told}");
     }
 

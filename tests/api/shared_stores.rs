@@ -162,7 +162,7 @@ fn all_of_both_is_seen(root: &Client) {
     root.get("/api/v1/logs?cursor=x").is_problem(400, "a cursor of nobody");
     let found = root.get("/api/v1/logs/search?q=%22order%200%22&level=error").items();
     assert_eq!(found.len(), 2);
-    assert_eq!(found[0]["highlights"][0], json!({ "text": "order", "marked": true }));
+    assert_eq!(found[0]["highlights"][0], json!({ "text": "order 0", "marked": true }));
     root.get("/api/v1/logs/search?q=(order").is_problem(400, "a query that can't be read");
     let counts = root.read("/api/v1/logs/histogram?from=2026-11-23T14:03:00Z&to=2026-11-23T14:04:00Z&step=30s");
     assert_eq!((&counts["total"], &counts["errors"]), (&json!([5, 0]), &json!([2, 0])), "{counts}");

@@ -52,7 +52,7 @@ pub(crate) struct Api {
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-/// How often somebody may ask: for each user, and before that for each address.
+/// How often somebody who is known may ask, by name.
 pub(crate) struct Pace(DefaultKeyedRateLimiter<String>);
 
 impl Pace {

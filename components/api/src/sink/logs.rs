@@ -1,6 +1,7 @@
 //! Logs: all are counted, and those that the budget has room for are kept for search.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use logd_archive::{Counted, LogRecord, is_error};
 use logd_sdk::event::{Body, write_json};
@@ -15,7 +16,7 @@ impl Open {
     pub(super) async fn logs(&self, batch: &Batch) -> Attempt {
         let columns = self.fields.each_ref().map(|path| batch.columns().find(path));
         let field = |row: usize, which: usize| columns[which].map_or(Field::Missing, |column| batch.field(row, column));
-        let admitted = self.count(batch, &field);
+        let (admitted, counts) = self.count(batch, &field);
         for row in admitted {
             let event = event(batch, row);
             let message = match field(row, 2) {
@@ -32,45 +33,42 @@ impl Open {
                 event,
             });
         }
-        self.tell_rates(batch, &field).await;
+        self.tell_rates(&counts).await;
         Attempt::delivered()
     }
 
-    /// Counts all, and returns those that there is room for.
-    fn count<'b>(&self, batch: &'b Batch, field: &impl Fn(usize, usize) -> Field<'b>) -> Vec<usize> {
-        let mut admitted = Vec::new();
+    /// Counts all. Returns those that there is room for, and how many there were of each service.
+    fn count<'b>(
+        &self,
+        batch: &'b Batch,
+        field: &impl Fn(usize, usize) -> Field<'b>,
+    ) -> (Vec<usize>, BTreeMap<Cow<'b, str>, Counts<'static>>) {
+        let (mut admitted, mut counts) = (Vec::new(), BTreeMap::new());
         let mut counting = self.feed.counting();
         for row in 0..batch.len() {
-            let (service, level) = (text(field(row, 0)), text(field(row, 1)));
+            let (service, time) = (text(field(row, 0)), batch.rows()[row].time);
+            let is_error = is_error(&text(field(row, 1)));
             let log = Counted {
                 pipeline: &self.pipeline,
                 service: &service,
-                is_error: is_error(&level),
+                is_error,
                 response_time: field(row, 3).number(),
-                time: batch.rows()[row].time,
+                time,
             };
             counting.count(&log);
             if counting.admits(&log) {
                 admitted.push(row);
             }
+            let counted = counts.entry(service).or_insert(Counts { service: "", time, logs: 0.0, errors: 0.0 });
+            counted.time = counted.time.max(time);
+            counted.logs += 1.0;
+            counted.errors += f64::from(u8::from(is_error));
         }
-        admitted
+        (admitted, counts)
     }
 
     /// Tells how many logs of each service are errors, for those who want to know when these are too many.
-    async fn tell_rates<'b>(&self, batch: &'b Batch, field: &impl Fn(usize, usize) -> Field<'b>) {
-        let mut counts: Vec<(Cow<'b, str>, Counts<'static>)> = Vec::new();
-        for row in 0..batch.len() {
-            let (service, time) = (text(field(row, 0)), batch.rows()[row].time);
-            let place = counts.iter().position(|(name, _)| *name == service).unwrap_or_else(|| {
-                counts.push((service, Counts { service: "", time, logs: 0.0, errors: 0.0 }));
-                counts.len() - 1
-            });
-            let counted = &mut counts[place].1;
-            counted.time = counted.time.max(time);
-            counted.logs += 1.0;
-            counted.errors += f64::from(u8::from(is_error(&text(field(row, 1)))));
-        }
+    async fn tell_rates(&self, counts: &BTreeMap<Cow<'_, str>, Counts<'static>>) {
         let counts: Vec<Counts<'_>> = counts.iter().map(|(service, counted)| Counts { service, ..*counted }).collect();
         if let Err(error) = self.alerts.count(&self.id, &counts).await {
             tracing::warn!(error = format!("{error:#}"), "Webhooks could not be told of an error rate.");

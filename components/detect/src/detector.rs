@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
 use crate::explain::{Ending, Measure, Sentence};
-use crate::incident::{Anomaly, Change, Identity, Incident, Key, Kind, Peak, Reason, Seen, event, hex};
-use crate::rule::{BaselineSettings, Evidence, Point, Rule, Settings, VALUE_LIMIT};
+use crate::incident::{Anomaly, Change, Evidence, Identity, Incident, Key, Kind, Peak, Reason, Seen, event, hex};
+use crate::rule::{BaselineSettings, Point, Rule, RuleEvidence, Settings, VALUE_LIMIT};
 use crate::time::{Interval, Micros};
 
 /// An anomaly shows at least so many last points.
@@ -238,7 +238,7 @@ impl Detector {
             baseline: point.baseline.into(),
             peak: open.peak,
             explanation,
-            evidence: Evidence { rule, confirm, points },
+            evidence: Evidence::Rule(RuleEvidence { rule, confirm, points }),
             samples: Vec::new(),
         })
     }

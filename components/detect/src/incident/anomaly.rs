@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Key, Peak, Reason, State};
 use crate::baseline::Summary;
-use crate::rule::{Criterion, Evidence, Rule, Side};
+use crate::rule::{Criterion, Rule, RuleEvidence, Side};
 use crate::time::{Interval, Micros};
 
 /// A change of an incident, as it leaves on `NAME.anomalies`.
@@ -46,10 +46,27 @@ pub struct Anomaly {
     pub peak: Peak,
     /// A sentence with the figures.
     pub explanation: String,
-    /// The last points, from which the verdict can be computed again.
+    /// What its verdict rests on, and can be computed again from.
     pub evidence: Evidence,
     /// Events of the window, if it kept some: filled in by whoever has them.
     pub samples: Vec<serde_json::Value>,
+}
+
+/// What a verdict rests on, by the method that came to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case")]
+pub enum Evidence {
+    /// A rule, and the last points that it judged.
+    Rule(RuleEvidence),
+}
+
+impl Evidence {
+    /// That of a rule, if it was one.
+    #[must_use]
+    pub fn rule(&self) -> Option<&RuleEvidence> {
+        let Self::Rule(evidence) = self;
+        Some(evidence)
+    }
 }
 
 /// The baseline in an anomaly event.
@@ -77,6 +94,10 @@ impl From<Summary> for BaselineFigures {
 pub enum Season {
     /// The baseline knows none.
     None,
+    /// The time of day.
+    Day,
+    /// The time of day and the day of the week.
+    Week,
 }
 
 /// What sort of anomaly it is.
@@ -91,6 +112,24 @@ pub enum Kind {
     ErrorSpike,
     /// `spike`, below the mean (`direction = "down"`, which the classic rule does not have).
     ErrorDrop,
+    /// Answers take longer than is usual at this time.
+    Latency,
+    /// More of the answers than usual are among the slowest.
+    TailLatency,
+    /// Answers have become slower little by little, over half an hour or more.
+    Degradation,
+    /// More requests fail than usual.
+    ErrorRate,
+    /// Fewer requests come than is usual at this time.
+    TrafficDrop,
+    /// More requests come than is usual at this time.
+    TrafficSurge,
+    /// No request comes, where some should have.
+    Silence,
+    /// Values follow one another as they never did.
+    Novelty,
+    /// The texts of logs are not the usual ones.
+    Pattern,
 }
 
 impl Kind {

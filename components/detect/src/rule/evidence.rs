@@ -19,7 +19,7 @@ pub struct Point {
 
 /// All that is needed to come to the same verdict again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Evidence {
+pub struct RuleEvidence {
     /// The rule as it was set.
     pub rule: Rule,
     /// How many of how many points must exceed it.
@@ -28,7 +28,7 @@ pub struct Evidence {
     pub points: Vec<Point>,
 }
 
-impl Evidence {
+impl RuleEvidence {
     /// Judges again: the side on which the last point is a confirmed anomaly, and since when; none if it is not one.
     #[must_use]
     pub fn confirmed(&self) -> Option<(Side, Micros)> {

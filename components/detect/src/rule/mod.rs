@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::confirm::{Confirm, InvalidConfirm};
-pub use self::evidence::{Evidence, Point};
+pub use self::evidence::{Point, RuleEvidence};
 pub use self::settings::{BaselineSettings, Problem, Settings};
 use crate::baseline::Summary;
 

@@ -2,7 +2,7 @@
 
 use logd_detect::detector::KeyState;
 use logd_detect::incident::Anomaly;
-use logd_detect::rule::{Confirm, Settings};
+use logd_detect::rule::{Confirm, RuleEvidence, Settings};
 use proptest::prelude::*;
 
 use crate::{Run, calm, minutes};
@@ -74,7 +74,7 @@ proptest! {
         let mut ids = std::collections::HashSet::new();
         for anomaly in &told {
             prop_assert!(ids.insert(&anomaly.id), "an id came twice");
-            let evident = anomaly.evidence.confirmed();
+            let evident = anomaly.evidence.rule().and_then(RuleEvidence::confirmed);
             match (open, anomaly.reason) {
                 (None, None) => prop_assert_eq!(evident.map(|(_, since)| since), Some(anomaly.since)),
                 (Some(opened), _) => prop_assert_eq!(&opened.incident_id, &anomaly.incident_id),

@@ -62,12 +62,12 @@ fn the_verdict_can_be_computed_again_from_the_event() {
     let mut run = Run::new(confirmed(Settings::zscore(), "3 of 5"));
     run.see_all(calm(100)).see_all([600.0, 300.0, 610.0, 300.0, 620.0]);
     let open = &run.anomalies[0];
-    assert_eq!(open.evidence.confirmed(), Some((Side::Up, open.since)));
+    assert_eq!(open.evidence.rule().unwrap().confirmed(), Some((Side::Up, open.since)));
     // It would not have opened with one more point to confirm it, nor at a threshold above its score.
-    let mut other = open.evidence.clone();
+    let mut other = open.evidence.rule().unwrap().clone();
     other.confirm = Confirm::new(4, 5).unwrap();
     assert_eq!(other.confirmed(), None);
-    let mut other = open.evidence.clone();
+    let mut other = open.evidence.rule().unwrap().clone();
     other.rule.criterion = Criterion::Zscore { threshold: open.score, min_std: 0.0 };
     assert_eq!(other.confirmed(), None);
 }

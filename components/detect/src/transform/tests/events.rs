@@ -40,7 +40,7 @@ fn the_anomaly_can_be_read_back() {
     let mut driver = Driver::new("zscore", &zscore(""), 1);
     driver.feed(batch(&slow()));
     let anomaly: crate::incident::Anomaly = serde_json::from_value(driver.anomalies[0].clone()).unwrap();
-    assert_eq!(anomaly.evidence.confirmed().map(|(_, since)| since), Some(anomaly.since));
+    assert_eq!(anomaly.evidence.rule().unwrap().confirmed().map(|(_, since)| since), Some(anomaly.since));
 }
 
 #[test]

@@ -111,6 +111,11 @@ impl SinkPlan for Writing {
         Delivery { attempt_timeout: std::time::Duration::MAX, ..Delivery::default() }
     }
 
+    fn succeeds(&self, _: &dyn SinkPlan) -> bool {
+        // Its log has one owner.
+        false
+    }
+
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Arc<dyn AnySink>>> {
         Box::pin(async move {
             let buffer = self.0.open()?;

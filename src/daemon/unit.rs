@@ -171,7 +171,7 @@ impl Swap {
     }
 
     /// Whether the plan can go on with what is left of the units when they stand still. It can't where a sink is replaced
-    /// that keeps more than what it could not deliver: that has to come to its end first.
+    /// that keeps for an epoch what the new one can't take over: that has to come to its end first.
     ///
     /// # Errors
     /// What was kept can't be read.
@@ -179,10 +179,17 @@ impl Swap {
         let Self { old, new, diff, .. } = self;
         for node in &old.nodes {
             let Some(after) = new.place(&node.id).map(|place| &new.nodes[place]) else { continue };
-            let is_sink = matches!(&node.plan, ComponentPlan::Sink(_));
-            if (diff.replaced.contains(&node.id) || node.retired)
-                && (after.kind() != node.kind() || is_sink && environment.store.load(&node.id)?.position.is_some())
-            {
+            if !diff.replaced.contains(&node.id) && !node.retired {
+                continue;
+            }
+            let succeeds = match (&after.plan, &node.plan) {
+                // What is kept for no epoch is nothing to take over.
+                (ComponentPlan::Sink(after), ComponentPlan::Sink(before)) => {
+                    after.succeeds(before.as_ref()) || environment.store.load(&node.id)?.position.is_none()
+                }
+                _ => after.kind() == node.kind(),
+            };
+            if !succeeds {
                 return Ok(false);
             }
         }

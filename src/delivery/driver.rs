@@ -67,6 +67,16 @@ enum Stage {
     Ended,
 }
 
+/// What a driver leaves to the one that replaces it.
+pub(crate) struct HandedOver {
+    /// What it delivered to.
+    pub(crate) sink: Arc<dyn AnySink>,
+    /// What it has received and not delivered.
+    pub(crate) undelivered: Vec<Gathering>,
+    /// What has become durable and could not be applied.
+    to_commit: Option<Vec<u8>>,
+}
+
 /// What one delivery settles.
 struct Settled {
     events: u64,
@@ -137,17 +147,19 @@ impl Driver {
 
     /// Gives up what it has received and not delivered, once what is under way has come to its end or `patience` is over:
     /// what is cut off then counts as not delivered.
-    pub(crate) async fn hand_over(mut self, patience: Duration) -> anyhow::Result<Vec<Gathering>> {
+    pub(crate) async fn hand_over(mut self, patience: Duration) -> anyhow::Result<HandedOver> {
         let deadline = Instant::now() + patience;
         while let Ok(Some(settled)) = timeout_at(deadline, self.deliveries.join_next_with_id()).await {
             self.settle(settled)?;
         }
-        self.undelivered().await
+        let undelivered = self.undelivered().await?;
+        Ok(HandedOver { sink: Arc::clone(&self.shared.sink), undelivered, to_commit: self.to_commit })
     }
 
-    /// Takes over what another has received.
-    pub(crate) fn take_over(&mut self, left: Vec<Gathering>) {
-        for Gathering { batch, rooms, .. } in left {
+    /// Takes over what another has left.
+    pub(crate) fn take_over(&mut self, left: HandedOver) {
+        self.to_commit = left.to_commit;
+        for Gathering { batch, rooms, .. } in left.undelivered {
             let batch = self.shared.new_events(batch);
             let Some(room) = rooms.into_iter().next().filter(|_| !batch.is_empty()) else { continue };
             self.gather(batch, room);

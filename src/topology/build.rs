@@ -212,7 +212,7 @@ impl Place<'_> {
         let mut saved = environment.store.load(&node.id)?;
         saved.position = position.or(saved.position);
         let (parallelism, workers) = (environment.workers.count() + 1, environment.workers);
-        let (mut undelivered, mut kept) = (Vec::new(), None);
+        let (mut handed_over, mut kept) = (None, None);
         match old {
             // What it has done since its last epoch is not done again.
             Some(Body::Source(old)) => saved.position = old.position(),
@@ -220,7 +220,7 @@ impl Place<'_> {
                 snapshot.add(Snapshot::changes(old.save()?));
                 kept = old.kept.take();
             }
-            Some(Body::Sink(old)) => undelivered = old.hand_over(PATIENCE).await?,
+            Some(Body::Sink(old)) => handed_over = Some(old.hand_over(PATIENCE).await?),
             Some(Body::Transform(_)) | None => {}
         }
         let mut fits = true;
@@ -266,10 +266,13 @@ impl Place<'_> {
                 Body::Keyed(Box::new(keyed))
             }
             Made::Sink(sink) => {
-                match &saved.position {
-                    Some(position) => sink.restore(position).await.context("its last epoch")?,
+                match (&handed_over, &saved.position) {
+                    (Some(left), _) => {
+                        sink.succeed(left.sink.as_ref()).await.context("what the one before it keeps")?
+                    }
+                    (None, Some(position)) => sink.restore(position).await.context("its last epoch")?,
                     // So that a crash before the first epoch finds a place to go back to.
-                    None => begin(sink.as_ref(), &node.id, &environment.store).await?,
+                    (None, None) => begin(sink.as_ref(), &node.id, &environment.store).await?,
                 }
                 let delivery = match &node.plan {
                     Plan::Sink(plan) => plan.delivery(),
@@ -280,7 +283,9 @@ impl Place<'_> {
                     Repeats::Doubled => Some(Journal::open(&context.data_dir.join("delivered"))?),
                 };
                 let mut driver = Driver::new(sink, delivery, journal, inlet, commands, links);
-                driver.take_over(undelivered);
+                if let Some(left) = handed_over {
+                    driver.take_over(left);
+                }
                 Body::Sink(Box::new(driver))
             }
         };

@@ -150,6 +150,11 @@ impl WholeAnomaly {
 }
 
 impl Anomaly {
+    /// Whether an incident begins with it. What others say of that incident is no anomaly more.
+    pub(crate) fn opens(&self) -> bool {
+        self.state == Change::Open
+    }
+
     fn read(detector: &ComponentId, event: &Value) -> Result<Self, Malformed> {
         let key = read_key(event)?;
         let service = match key.get("service") {

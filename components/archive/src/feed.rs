@@ -155,6 +155,14 @@ impl Feed {
         self.begin_at(Some(sealed)).await
     }
 
+    /// Goes on where another feed of the same sink stands, in the middle of its epoch; that one is of no use afterwards.
+    /// For [`Sink::succeed`](logd_sdk::sink::Sink::succeed).
+    pub async fn succeed(&self, before: &Self) {
+        let _beginning = (self.beginning.lock().await, before.beginning.lock().await);
+        self.failures.store(before.failures.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.token.store(before.token.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     /// Begins, if it has not.
     async fn begin(&self) -> anyhow::Result<()> {
         if self.token.load(Ordering::Relaxed) != 0 {

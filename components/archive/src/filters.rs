@@ -35,7 +35,7 @@ pub struct IncidentFilter {
     pub state: Option<IncidentState>,
     /// With this severity.
     pub severity: Option<Severity>,
-    /// Opened at this time or later.
+    /// Not over before this time.
     pub from: Option<Time>,
     /// Opened before this time.
     pub to: Option<Time>,
@@ -117,6 +117,7 @@ impl IncidentFilter {
             && is(self.r#type.as_ref(), incident.r#type.as_str())
             && is(self.state.as_ref(), incident.state)
             && is(self.severity.as_ref(), incident.severity)
-            && is_within(self.from, self.to, incident.opened_at)
+            && self.from.is_none_or(|from| incident.resolved_at.is_none_or(|resolved| resolved >= from))
+            && self.to.is_none_or(|to| incident.opened_at < to)
     }
 }

@@ -172,6 +172,11 @@ impl Sink for FileSink {
         let mut files = self.files.lock().await;
         blocking(|| files.restore(epoch))
     }
+
+    async fn succeed(&self, before: &Self) -> anyhow::Result<()> {
+        let (mut files, mut left) = (self.files.lock().await, before.files.lock().await);
+        blocking(|| Ok(files.succeed(&mut left)?))
+    }
 }
 
 /// Does work that blocks, here and now: an attempt that is cancelled has then either not begun or is complete, and no line

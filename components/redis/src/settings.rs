@@ -239,6 +239,11 @@ impl RedisSettings {
             db: self.db,
         }
     }
+
+    /// What is added to in hashes; nothing if it writes something else.
+    pub(crate) fn counters(&self) -> Option<&HashSettings> {
+        self.hash.as_ref().filter(|hash| self.data_type == DataType::Hash && !hash.add.is_empty())
+    }
 }
 
 impl SinkSettings for RedisSettings {
@@ -260,6 +265,12 @@ impl SinkSettings for RedisSettings {
             ..Delivery::remote()
         };
         self.request.over(self.batch.over(delivery))
+    }
+
+    fn succeeds(&self, before: &Self) -> bool {
+        // What is counted belongs to the Redis that it was counted for.
+        let is_same = (&self.endpoint, self.db) == (&before.endpoint, before.db);
+        before.counters().is_none() || self.counters().is_some() && is_same
     }
 
     async fn build(&self, context: &Context) -> anyhow::Result<Redis> {

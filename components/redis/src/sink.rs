@@ -30,17 +30,16 @@ impl Redis {
     pub(crate) async fn new(settings: &RedisSettings, context: &Context) -> anyhow::Result<Self> {
         let timeout = settings.delivery().attempt_timeout;
         let ttl = settings.ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
-        let hash = settings.hash.clone().unwrap_or_default();
         let key = settings.key.clone();
-        let target = if settings.data_type == DataType::Hash && !hash.add.is_empty() {
-            Target::Epochs(Box::new(Counters::new(key, &hash, ttl, context)?))
+        let target = if let Some(hash) = settings.counters() {
+            Target::Epochs(Box::new(Counters::new(key, hash, ttl, context)?))
         } else {
             let shape = match settings.data_type {
                 DataType::List => {
                     let list = settings.list.clone().unwrap_or_default();
                     Shape::List(list.method, list.max_length)
                 }
-                DataType::Hash => Shape::Hash(hash.set),
+                DataType::Hash => Shape::Hash(settings.hash.clone().unwrap_or_default().set),
                 DataType::String => Shape::String,
                 DataType::Stream => Shape::Stream(settings.stream.as_ref().and_then(|stream| stream.max_length)),
                 DataType::Channel => Shape::Channel,
@@ -82,6 +81,13 @@ impl Sink for Redis {
             Target::Batches(_) => Ok(()),
             Target::Epochs(counters) => counters.restore(epoch, &self.connections).await,
         }
+    }
+
+    async fn succeed(&self, before: &Self) -> anyhow::Result<()> {
+        if let (Target::Epochs(counters), Target::Epochs(before)) = (&self.target, &before.target) {
+            counters.succeed(before).await;
+        }
+        Ok(())
     }
 
     async fn commit(&self, epoch: &[u8]) -> anyhow::Result<()> {

@@ -193,6 +193,13 @@ pub trait SinkSettings: Settings {
         Delivery::default()
     }
 
+    /// Whether what it builds can [take over](Sink::succeed) from what `before` has built. Where it can't, that one comes
+    /// to its end first, and for so long there is none.
+    fn succeeds(&self, before: &Self) -> bool {
+        let _ = before;
+        true
+    }
+
     /// Builds it: opens what it needs, and spawns nothing; in a [dry run](Context::dry_run) it leaves nothing behind.
     /// It does not fail because a service is away: that is for [`Sink::probe`] to say, and for the driver to try again.
     ///
@@ -506,9 +513,11 @@ impl<S: KeyedSettings> KeyedPlan for S {
 }
 
 /// [`SinkSettings`], whatever their type.
-pub trait SinkPlan: Describe {
+pub trait SinkPlan: Describe + Any {
     /// [`SinkSettings::delivery`].
     fn delivery(&self) -> Delivery;
+    /// [`SinkSettings::succeeds`]; not if `before` is of another type.
+    fn succeeds(&self, before: &dyn SinkPlan) -> bool;
     /// [`SinkSettings::build`].
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Arc<dyn AnySink>>>;
 }
@@ -516,6 +525,11 @@ pub trait SinkPlan: Describe {
 impl<S: SinkSettings> SinkPlan for S {
     fn delivery(&self) -> Delivery {
         SinkSettings::delivery(self)
+    }
+
+    fn succeeds(&self, before: &dyn SinkPlan) -> bool {
+        let before: &dyn Any = before;
+        before.downcast_ref().is_some_and(|before| SinkSettings::succeeds(self, before))
     }
 
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Arc<dyn AnySink>>> {

@@ -48,7 +48,7 @@ impl<S: Source> AnySource for S {
 }
 
 /// Any [`Sink`].
-pub trait AnySink: Send + Sync {
+pub trait AnySink: Any + Send + Sync {
     /// [`Sink::deliver`].
     fn deliver<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Attempt>;
     /// [`Sink::probe`].
@@ -57,6 +57,11 @@ pub trait AnySink: Send + Sync {
     fn sync(&self) -> BoxFuture<'_, anyhow::Result<Option<Vec<u8>>>>;
     /// [`Sink::restore`].
     fn restore<'a>(&'a self, epoch: &'a [u8]) -> BoxFuture<'a, anyhow::Result<()>>;
+    /// [`Sink::succeed`].
+    ///
+    /// # Errors
+    /// Those of the sink; or `before` is of another type.
+    fn succeed<'a>(&'a self, before: &'a dyn AnySink) -> BoxFuture<'a, anyhow::Result<()>>;
     /// [`Sink::commit`].
     fn commit<'a>(&'a self, epoch: &'a [u8]) -> BoxFuture<'a, anyhow::Result<()>>;
 }
@@ -76,6 +81,14 @@ impl<S: Sink> AnySink for S {
 
     fn restore<'a>(&'a self, epoch: &'a [u8]) -> BoxFuture<'a, anyhow::Result<()>> {
         Box::pin(Sink::restore(self, epoch))
+    }
+
+    fn succeed<'a>(&'a self, before: &'a dyn AnySink) -> BoxFuture<'a, anyhow::Result<()>> {
+        Box::pin(async move {
+            let before: &dyn Any = before;
+            let before = before.downcast_ref().ok_or_else(|| anyhow!("the sink before it was of another type"))?;
+            Sink::succeed(self, before).await
+        })
     }
 
     fn commit<'a>(&'a self, epoch: &'a [u8]) -> BoxFuture<'a, anyhow::Result<()>> {

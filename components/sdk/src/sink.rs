@@ -175,6 +175,18 @@ pub trait Sink: Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// Takes over from the sink that it replaces, between two batches in the middle of an epoch, while both rest: what that
+    /// one has been given since the last epoch, and keeps for the next, this one keeps from now on. Called instead of
+    /// [`restore`](Self::restore), and only where [`SinkSettings::succeeds`](crate::component::SinkSettings::succeeds)
+    /// says that it can be done.
+    ///
+    /// # Errors
+    /// What the one before keeps can't be had.
+    fn succeed(&self, before: &Self) -> impl Future<Output = anyhow::Result<()>> + Send {
+        let _ = before;
+        async { Ok(()) }
+    }
+
     /// What [`sync`](Self::sync) returned has become durable with its epoch: a sink that keeps effects back until then
     /// applies them now. Not called for an epoch that [`restore`](Self::restore) has gone back to: a sink applies that
     /// one again there, since nobody knows whether it was applied before the crash.

@@ -54,9 +54,9 @@ pub(crate) struct WhichIncidents {
     state: Option<IncidentState>,
     /// This bad.
     severity: Option<Severity>,
-    /// From this time on: RFC 3339, or before now as in `-6h`.
+    /// That were not over before this time: RFC 3339, or before now as in `-6h`.
     from: Option<String>,
-    /// Before this time.
+    /// That began before this time.
     to: Option<String>,
     /// How many on a page; 10 if it is left out.
     #[param(minimum = 1, maximum = 1000)]

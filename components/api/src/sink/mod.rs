@@ -94,6 +94,13 @@ impl Sink for ApiSink {
         }
     }
 
+    async fn succeed(&self, before: &Self) -> anyhow::Result<()> {
+        if let (Some(open), Some(before)) = (&self.0, &before.0) {
+            open.feed.succeed(&before.feed).await;
+        }
+        Ok(())
+    }
+
     async fn commit(&self, epoch: &[u8]) -> anyhow::Result<()> {
         match &self.0 {
             Some(open) => open.feed.apply(epoch).await,

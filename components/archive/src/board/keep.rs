@@ -38,7 +38,7 @@ impl Board {
                 let own = sealed.filter(|delta| entry.is(&delta.pipeline, &delta.service));
                 own.for_each(|delta| counts.take_back(&delta.counts));
             }
-            let own = told.iter().filter(|anomaly| entry.is(&anomaly.pipeline, &anomaly.service));
+            let own = told.iter().filter(|anomaly| entry.is(&anomaly.pipeline, &anomaly.service) && anomaly.opens());
             for anomaly in own.filter(|anomaly| self.seen.has(&anomaly.id)) {
                 anomalies -= u64::from(staged.insert(&anomaly.id)).min(anomalies);
             }

@@ -135,7 +135,7 @@ impl Board {
             self.is_stale = true;
             let anomaly = &whole.anomaly;
             let elsewhere = self.stages.iter().flat_map(Stage::anomalies).any(|other| other.anomaly.id == anomaly.id);
-            if !elsewhere && self.seen.remove(&anomaly.id) {
+            if !elsewhere && self.seen.remove(&anomaly.id) && anomaly.opens() {
                 let number = self.services.find(&anomaly.pipeline, &anomaly.service);
                 if let Some(entry) = number.and_then(|number| self.services.table.get_mut(number)) {
                     entry.anomalies = entry.anomalies.saturating_sub(1);

@@ -26,10 +26,10 @@ impl Board {
         Some(incident)
     }
 
-    /// Counts an anomaly, unless it is known.
+    /// Counts an anomaly that begins an incident, unless it is known.
     pub(super) fn note(&mut self, anomaly: &Anomaly) -> bool {
         let is_new = self.seen.insert(&anomaly.id);
-        if is_new {
+        if is_new && anomaly.opens() {
             let service = self.service(&anomaly.pipeline, &anomaly.service);
             if let Some(entry) = self.services.table.get_mut(service) {
                 entry.anomalies += 1;

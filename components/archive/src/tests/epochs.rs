@@ -136,6 +136,7 @@ enum Step {
     Seal(usize),
     Complete(usize, bool),
     Rewind(usize),
+    Succeed(usize),
     Restart { killed: bool },
     Pass(u64),
 }
@@ -146,6 +147,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..2_usize).prop_map(Step::Seal),
         4 => (0..2_usize, any::<bool>()).prop_map(|(sink, applied)| Step::Complete(sink, applied)),
         1 => (0..2_usize).prop_map(Step::Rewind),
+        1 => (0..2_usize).prop_map(Step::Succeed),
         2 => any::<bool>().prop_map(|killed| Step::Restart { killed }),
         1 => (1..3000_u64).prop_map(Step::Pass),
     ]
@@ -180,6 +182,12 @@ async fn play(steps: Vec<Step>) {
                 }
             }
             Step::Rewind(sink) => sinks[sink].begin(&archive).await,
+            Step::Succeed(sink) => {
+                let sink = &mut sinks[sink];
+                let feed = archive.feed(&super::sink(sink.source));
+                feed.succeed(&sink.feed).await;
+                sink.feed = feed;
+            }
             Step::Restart { killed } => {
                 // All handles go, so that another process may come.
                 let feeds = sinks.map(|sink| (sink.source, sink.durable));

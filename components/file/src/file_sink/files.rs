@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -150,6 +151,22 @@ impl Files {
         }
         self.journal.retain(|note| note.epoch < epoch)?;
         (self.epoch, self.started) = (epoch, true);
+        Ok(())
+    }
+
+    /// Goes on with the files of another, as they are, which has none afterwards.
+    ///
+    /// # Errors
+    /// What was written can't be brought to the end.
+    pub(crate) fn succeed(&mut self, before: &mut Self) -> io::Result<()> {
+        mem::swap(self, before);
+        mem::swap(&mut self.rules, &mut before.rules);
+        if self.rules.compression != before.rules.compression {
+            for (_, mut output) in mem::take(&mut self.open) {
+                output.flush()?;
+                self.unsynced.insert(output.path);
+            }
+        }
         Ok(())
     }
 

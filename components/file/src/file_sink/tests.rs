@@ -241,6 +241,33 @@ async fn a_restart_cuts_back_to_the_epoch() {
 }
 
 #[tokio::test]
+async fn another_sink_goes_on_in_the_middle_of_an_epoch() {
+    for (before, after) in [("none", "none"), ("gzip", "gzip"), ("gzip", "zstd")] {
+        let disk = Disk::new();
+        let old = disk.sink("a.log", &format!("compression = '{before}'")).await;
+        write(&old, &["one"]).await;
+        let epoch = old.sync().await.unwrap().unwrap();
+        write(&old, &["two"]).await;
+        // Another file, for one that is open would be compressed in two ways.
+        let name = if before == after { "a.log" } else { "b.log" };
+        let new = disk.sink(name, &format!("compression = '{after}'")).await;
+        new.succeed(&old).await.unwrap();
+        drop(old);
+        write(&new, &["three"]).await;
+        new.sync().await.unwrap();
+        let written = || disk.names().into_iter().map(|name| (disk.path(&name), name));
+        let text = |(path, name): (PathBuf, String)| decompressed(if name == "b.log" { after } else { before }, &path);
+        assert_eq!(written().map(text).collect::<String>(), "one\ntwo\nthree\n", "{before} {after}");
+        // That epoch did not complete: the one before it knows the files of both.
+        drop(new);
+        let new = disk.sink(name, &format!("compression = '{after}'")).await;
+        new.restore(&epoch).await.unwrap();
+        let left = written().filter(|(path, _)| std::fs::metadata(path).unwrap().len() > 0);
+        assert_eq!(left.map(text).collect::<String>(), "one\n", "{before} {after}");
+    }
+}
+
+#[tokio::test]
 async fn files_of_no_epoch_are_cut_back_too() {
     let disk = Disk::new();
     let sink = disk.sink("{{ message }}", "").await;

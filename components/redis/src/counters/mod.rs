@@ -5,6 +5,7 @@
 //! sync      seals the open epoch: its sums become part of the checkpoint, under the sink's next number
 //! commit    the checkpoint is durable: the epoch is applied, if the hash has a smaller number
 //! restore   the same after a crash, for nobody knows whether it was applied before
+//! succeed   what another sink has counted under other settings becomes an epoch of its own, to be applied as all others
 //! ```
 //!
 //! So an event is in a durable epoch, which is applied once, or in none, and then it is read again. Sums do not depend on
@@ -181,17 +182,27 @@ impl Counters {
     /// Seals the open epoch. Returns what is to be kept in the checkpoint.
     pub(crate) async fn seal(&self) -> anyhow::Result<Vec<u8>> {
         let mut sealed = self.sealed.lock().await;
-        let sequence = {
-            let mut open = self.open();
-            if !open.tallies.is_empty() {
-                open.sequence += 1;
-                let tallies = std::mem::take(&mut open.tallies);
-                let changes = tallies.into_iter().map(|(key, tally)| (key, self.recipe.change(tally))).collect();
-                sealed.push_back(Epoch { sequence: open.sequence, changes });
-            }
-            open.sequence
-        };
+        let sequence = self.close(&mut sealed);
         epoch::encode(&(sequence, sealed.make_contiguous()))
+    }
+
+    /// Goes on where other counters stand, which are of no use afterwards.
+    pub(crate) async fn succeed(&self, before: &Self) {
+        let (mut sealed, mut left) = (self.sealed.lock().await, before.sealed.lock().await);
+        self.open().sequence = before.close(&mut left);
+        *sealed = std::mem::take(&mut *left);
+    }
+
+    /// Puts what is counted behind the epochs that are sealed. Returns the number of the last one.
+    fn close(&self, sealed: &mut VecDeque<Epoch>) -> u64 {
+        let mut open = self.open();
+        if !open.tallies.is_empty() {
+            open.sequence += 1;
+            let tallies = std::mem::take(&mut open.tallies);
+            let changes = tallies.into_iter().map(|(key, tally)| (key, self.recipe.change(tally))).collect();
+            sealed.push_back(Epoch { sequence: open.sequence, changes });
+        }
+        open.sequence
     }
 
     /// Goes back to what was kept, and applies it; if Redis is away, the next commit does.

@@ -38,6 +38,30 @@ async fn logd_dies_behind_every_step() {
 }
 
 #[tokio::test]
+async fn another_takes_over_behind_every_step_and_logd_dies_behind_another() {
+    let server = Server::start();
+    for replaced in 1..=2 * STEPS.len() {
+        for death in [0, 1, 3, 4, 5] {
+            server.ask(&["FLUSHALL"]);
+            let mut logd = Logd::start(&server.endpoint(), "first").await;
+            let mut sealed = None;
+            for step in STEPS.iter().cycle().take(replaced) {
+                logd.step(*step, &mut sealed).await;
+            }
+            logd.replace().await;
+            for step in STEPS.iter().cycle().skip(replaced).take(death) {
+                logd.step(*step, &mut sealed).await;
+            }
+            if death > 0 {
+                logd.restart().await;
+            }
+            logd.finish().await;
+            assert_eq!(totals(&server), expected(), "replaced behind {replaced} steps, dead {death} behind that");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_commit_breaks_off_at_any_byte() {
     let server = Server::start();
     let proxy = Proxy::start(server.port, false).await;

@@ -93,6 +93,14 @@ impl Logd {
         self.sink.restore(kept).await.expect("restored, Redis or not");
     }
 
+    /// Puts another sink in the place of the one that runs.
+    pub(crate) async fn replace(&mut self) {
+        let health = Health::default();
+        let sink = sink_of(&self.settings, self.lineage, &health).await;
+        sink.succeed(&self.sink).await.expect("it takes over");
+        (self.sink, self.health) = (sink, health);
+    }
+
     /// Does one step; `sealed` is what the last `Sync` returned.
     pub(crate) async fn step(&mut self, step: Step, sealed: &mut Option<(usize, Vec<u8>)>) {
         match step {

@@ -1,5 +1,6 @@
 //! The two sides of a buffer as components of the graph.
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -111,9 +112,10 @@ impl SinkPlan for Writing {
         Delivery { attempt_timeout: std::time::Duration::MAX, ..Delivery::default() }
     }
 
-    fn succeeds(&self, _: &dyn SinkPlan) -> bool {
-        // Its log has one owner.
-        false
+    fn succeeds(&self, before: &dyn SinkPlan) -> bool {
+        // Both have the one log that is open, which stays as large as it was made.
+        let before: &dyn Any = before;
+        before.downcast_ref::<Self>().is_some_and(|before| before.0.max_size == self.0.max_size)
     }
 
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Arc<dyn AnySink>>> {

@@ -23,6 +23,7 @@ mod message;
 mod moment;
 mod offset;
 mod pace;
+pub mod scenario;
 mod schedule;
 mod service;
 mod settings;

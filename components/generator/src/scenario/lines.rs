@@ -178,3 +178,6 @@ fn write_thousandths(number: u64, out: &mut Vec<u8>) {
     let rest = number % 1000;
     out.number(number / 1000).text(".").number(rest / 100).number(rest / 10 % 10).number(rest % 10);
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,6 @@
 use logd_sdk::Time;
 use logd_sdk::report::{KeyPath, Report};
 use logd_sdk::settings::Duration;
-use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::{DAY, Kind, Service, table};
@@ -38,7 +37,7 @@ pub struct Scenario {
 }
 
 /// An incident at a time of its own.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Planned {
     /// What goes wrong.
@@ -151,9 +150,9 @@ impl Planned {
             return;
         }
         if !scenario.services.iter().any(|service| service.name == self.service) {
-            let names: Vec<&str> = scenario.services.iter().map(|service| service.name.as_str()).collect();
+            let names: Vec<String> = scenario.services.iter().map(|service| format!("`{}`", service.name)).collect();
             let problem = report.error(key.clone().key("service"), format!("there is no service `{}`", self.service));
-            problem.help(format!("there are {}", names.join(", ")));
+            problem.help(format!("its services are {}", names.join(", ")));
         }
         if self.duration.as_secs() < super::BUCKET_SECONDS {
             report.error(key.clone().key("for"), "an incident lasts ten seconds or more");

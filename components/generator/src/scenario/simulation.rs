@@ -57,4 +57,12 @@ impl Simulation {
     pub fn labels(&self) -> &[Label] {
         &self.labels
     }
+
+    /// All labels as JSON, each on a line of its own.
+    ///
+    /// # Errors
+    /// None that a label could cause.
+    pub fn labels_as_json_lines(&self) -> serde_json::Result<String> {
+        self.labels.iter().map(|label| Ok(serde_json::to_string(label)? + "\n")).collect()
+    }
 }

@@ -112,7 +112,7 @@ mod tests {
             (Kind::ErrorBurst, 1.0, 0.5, 161.4463),
             (Kind::Outage, 2.0, 0.5, 161.4463),
             (Kind::ErrorBurst, 1.0, 0.01, 0.0),
-            (Kind::TailLatency, 8.0, 0.04, 2.5900),
+            (Kind::TailLatency, 8.0, 0.04, 4.1291),
         ] {
             let found = evidence_of(kind, factor, share);
             assert!((found - expected).abs() < 1e-3, "{kind:?}: {found}");

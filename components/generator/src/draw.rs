@@ -42,6 +42,27 @@ pub(crate) struct Draw {
     pub(crate) request: [u32; 2],
 }
 
+impl Draw {
+    /// A draw of so many random words, one after the other.
+    pub(crate) fn new(mut word: impl FnMut() -> u32) -> Self {
+        Self {
+            service: word(),
+            copies: word(),
+            level: word(),
+            fate: word(),
+            failure: word(),
+            anomaly: word(),
+            response_time: word(),
+            endpoint: word(),
+            message: word(),
+            figures: [word(), word(), word()],
+            user: word(),
+            address: word(),
+            request: [word(), word()],
+        }
+    }
+}
+
 /// The stream of draws of one seed.
 #[derive(Debug)]
 pub(crate) struct Draws {
@@ -66,22 +87,7 @@ impl Draws {
             self.cipher.set_word_pos(u128::from(slot) * BLOCK);
         }
         self.next = (slot + 1, copy);
-        let mut word = || self.cipher.next_u32();
-        Draw {
-            service: word(),
-            copies: word(),
-            level: word(),
-            fate: word(),
-            failure: word(),
-            anomaly: word(),
-            response_time: word(),
-            endpoint: word(),
-            message: word(),
-            figures: [word(), word(), word()],
-            user: word(),
-            address: word(),
-            request: [word(), word()],
-        }
+        Draw::new(|| self.cipher.next_u32())
     }
 }
 

@@ -4,17 +4,13 @@
 //! lines of other services, and of the same service at other times, stay the same byte for byte, and so does whatever
 //! else a changed line says.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::draw::{Draw, share};
 use crate::level::Level;
 use crate::service::Service;
 use crate::timestamp::{rfc3339, whole_milliseconds};
 
 /// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Every response time is multiplied by the factor.
     Latency,
@@ -195,13 +191,6 @@ mod tests {
 
     fn incident(kind: Kind, at: i64, duration: i64, factor: f64) -> Incident {
         Incident { kind, service: Service::PaymentService, at: at * SECOND, duration: duration * SECOND, factor }
-    }
-
-    #[test]
-    fn names_are_the_same_in_labels_and_settings() {
-        for kind in [Kind::Latency, Kind::ErrorRate, Kind::Traffic, Kind::Silence] {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
-        }
     }
 
     #[test]

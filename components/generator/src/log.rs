@@ -79,22 +79,31 @@ impl<'a> Log<'a> {
 
     /// Appends the line, without a newline, as of a time in microseconds since the epoch.
     pub(crate) fn write(&self, time: i64, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
-        let draw = self.draw;
-        out.text(r#"{"timestamp":""#);
-        timestamps.write(time, out);
-        out.text(r#"","service":""#).text(self.service.name());
-        out.text(r#"","level":""#).text(self.level.name());
-        out.text(r#"","message":""#);
-        message::write(self.service, self.level, draw, self.response_time_ms, out);
+        write_head(time, self.service.name(), self.level, timestamps, out);
+        message::write(self.service, self.level, self.draw, self.response_time_ms, out);
         out.text(r#"","response_time_ms":"#).number(self.response_time_ms);
-        out.text(r#","user_id":"user_"#).number(between(draw.user, 1, USERS));
-        let request = u64::from(draw.request[0]) << 32 | u64::from(draw.request[1]);
-        out.text(r#"","request_id":"req-"#).hexadecimal::<12>(request);
-        let address = below(draw.address, 1 << 16);
-        out.text(r#"","ip_address":"192.168."#).number(address >> 8).text(".").number(address & 255);
-        out.text(r#"","endpoint":""#).text(ENDPOINTS[below(draw.endpoint, ENDPOINTS.len() as u32) as usize]);
+        write_client(self.draw, out);
+        out.text(r#","endpoint":""#).text(ENDPOINTS[below(self.draw.endpoint, ENDPOINTS.len() as u32) as usize]);
         out.text(if self.is_anomaly { r#"","is_anomaly":true}"# } else { r#"","is_anomaly":false}"# });
     }
+}
+
+/// Begins a line: when, who, how bad, up to the message.
+pub(crate) fn write_head(time: i64, service: &str, level: Level, timestamps: &mut Timestamps, out: &mut Vec<u8>) {
+    out.text(r#"{"timestamp":""#);
+    timestamps.write(time, out);
+    out.text(r#"","service":""#).text(service);
+    out.text(r#"","level":""#).text(level.name());
+    out.text(r#"","message":""#);
+}
+
+/// Says who asked, from where, and what the request is called.
+pub(crate) fn write_client(draw: &Draw, out: &mut Vec<u8>) {
+    out.text(r#","user_id":"user_"#).number(between(draw.user, 1, USERS));
+    let request = u64::from(draw.request[0]) << 32 | u64::from(draw.request[1]);
+    out.text(r#"","request_id":"req-"#).hexadecimal::<12>(request);
+    let address = below(draw.address, 1 << 16);
+    out.text(r#"","ip_address":"192.168."#).number(address >> 8).text(".").number(address & 255).text(r#"""#);
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use Part::{Milliseconds as Ms, Number as N, Text as T};
 
 /// A piece of a message.
 #[derive(Clone, Copy, Debug)]
-enum Part {
+pub(crate) enum Part {
     /// The same in each line.
     Text(&'static str),
     /// A whole number between the two, both possible.
@@ -21,11 +21,15 @@ enum Part {
 }
 
 /// A message: its pieces in turn.
-type Message = &'static [Part];
+pub(crate) type Message = &'static [Part];
 
 /// Appends the message that a draw picks for a service at a level.
 pub(crate) fn write(service: Service, level: Level, draw: &Draw, response_time_ms: u64, out: &mut Vec<u8>) {
-    let choice = choice(service, level);
+    write_one_of(choice(service, level), draw, response_time_ms, out);
+}
+
+/// Appends the message that a draw picks of some.
+pub(crate) fn write_one_of(choice: &[Message], draw: &Draw, response_time_ms: u64, out: &mut Vec<u8>) {
     let mut figures = draw.figures.iter();
     for part in choice[between(draw.message, 1, choice.len() as u32) as usize - 1] {
         match part {
@@ -192,10 +196,23 @@ const fn cache_service(level: Level) -> &'static [Message] {
     }
 }
 
+/// Asserts that a message can be written: figures that a draw has words for, text that needs no escaping in JSON.
+#[cfg(test)]
+pub(crate) fn assert_can_be_written(message: Message) {
+    let words = crate::draw::Draw::new(|| 0).figures.len();
+    assert!(message.iter().filter(|part| matches!(part, N(..))).count() <= words, "{message:?}");
+    for part in message {
+        match part {
+            T(text) => assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')),
+            N(least, greatest) => assert!(least < greatest, "{message:?}"),
+            Ms => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draw::Draws;
 
     fn all() -> impl Iterator<Item = Message> {
         let pairs = Service::ALL.into_iter().flat_map(|service| Level::ALL.map(|level| (service, level)));
@@ -204,20 +221,9 @@ mod tests {
 
     #[test]
     fn every_message_has_figures_and_needs_no_escaping() {
-        let words = Draws::new(0).of(0, 0).figures.len();
         for message in all() {
-            let numbers = message.iter().filter(|part| matches!(part, N(..))).count();
-            assert!(numbers <= words, "{message:?}");
+            assert_can_be_written(message);
             assert!(message.iter().any(|part| !matches!(part, T(_))), "{message:?}");
-            for part in message {
-                match part {
-                    T(text) => {
-                        assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'))
-                    }
-                    N(least, greatest) => assert!(least < greatest),
-                    Ms => {}
-                }
-            }
         }
     }
 

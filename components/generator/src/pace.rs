@@ -10,26 +10,33 @@ use crate::generator::Generator;
 pub(crate) const LINES: usize = 1000;
 
 /// A line is made at most this long after its time, so that a slow stream comes in batches and yet without delay.
-const DELAY: i64 = 50_000;
+pub(crate) const DELAY: i64 = 50_000;
 
-/// A clock that began at a time of its own and goes at real pace. It never goes back.
+/// A clock that began at a time of its own and goes at a pace of its own. It never goes back.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     /// What it read when it began, in microseconds since the epoch.
     time: i64,
     /// When that was.
     began: Instant,
+    /// How many microseconds it counts in one.
+    speed: f64,
 }
 
 impl Pace {
-    /// A clock that reads `time` now, in microseconds since the epoch.
+    /// A clock at real pace that reads `time` now, in microseconds since the epoch.
     pub(crate) fn from(time: i64) -> Self {
-        Self { time, began: Instant::now() }
+        Self::at(time, 1.0)
+    }
+
+    /// A clock that reads `time` now, in microseconds since the epoch, and goes `speed` times as fast as others.
+    pub(crate) fn at(time: i64, speed: f64) -> Self {
+        Self { time, began: Instant::now(), speed }
     }
 
     /// What it reads, in microseconds since the epoch.
     pub(crate) fn now(&self) -> i64 {
-        self.time.saturating_add_unsigned(self.began.elapsed().as_micros() as u64)
+        self.time.saturating_add((self.began.elapsed().as_micros() as f64 * self.speed) as i64)
     }
 }
 

@@ -12,7 +12,7 @@ use logd_sdk::{Batch, Body, Clock, ComponentId, Context, Time};
 use tokio::time::{Instant, timeout};
 
 use super::GeneratorSource;
-use crate::{GeneratorSettings, write_lines};
+use crate::{GeneratorSettings, Plan, write_lines};
 
 const SECOND: i64 = 1_000_000;
 const START: i64 = 1_700_000_000_000_000;
@@ -26,9 +26,9 @@ impl Conditions for NoConditions {
 }
 
 /// An event: its offset, its time, its text.
-type Event = (u64, i64, String);
+pub(super) type Event = (u64, i64, String);
 
-fn clock_at(time: i64) -> Clock {
+pub(super) fn clock_at(time: i64) -> Clock {
     Clock::fixed(Time::from_micros(time))
 }
 
@@ -56,23 +56,23 @@ async fn named(id: &str, text: &str, clock: &Clock) -> GeneratorSource {
     settings(text).build(&context).await.unwrap()
 }
 
-async fn source(text: &str, clock: &Clock) -> GeneratorSource {
+pub(super) async fn source(text: &str, clock: &Clock) -> GeneratorSource {
     named("services", text, clock).await
 }
 
-async fn resumed(text: &str, clock: &Clock, position: &[u8]) -> GeneratorSource {
+pub(super) async fn resumed(text: &str, clock: &Clock, position: &[u8]) -> GeneratorSource {
     let mut source = source(text, clock).await;
     source.seek(position).unwrap();
     source
 }
 
-fn events(batch: &Batch) -> Vec<Event> {
+pub(super) fn events(batch: &Batch) -> Vec<Event> {
     let text = |row| String::from_utf8(batch.raw(row).to_vec()).unwrap();
     batch.rows().iter().enumerate().map(|(row, at)| (at.position, at.time.as_micros(), text(row))).collect()
 }
 
 /// The next batch that has events; none at the end.
-async fn batch(source: &mut GeneratorSource) -> Option<Batch> {
+pub(super) async fn batch(source: &mut GeneratorSource) -> Option<Batch> {
     loop {
         match source.next().await.unwrap() {
             Next::Batch(batch) if batch.is_empty() => {}
@@ -83,7 +83,7 @@ async fn batch(source: &mut GeneratorSource) -> Option<Batch> {
 }
 
 /// The events of the next batches, at least so many of them, or all up to the end.
-async fn take(source: &mut GeneratorSource, least: usize) -> Vec<Event> {
+pub(super) async fn take(source: &mut GeneratorSource, least: usize) -> Vec<Event> {
     let mut all = Vec::new();
     while all.len() < least
         && let Some(batch) = batch(source).await
@@ -149,7 +149,9 @@ async fn same_seed_and_start_same_bytes() {
     assert!(lines[0].2.contains("2025-05-20T09:00:00.000Z"));
 
     let mut written = Vec::new();
-    write_lines(&source(text, &clock).await.plan, &mut written).await.unwrap();
+    let start = Time::parse_rfc3339(b"2025-05-20T09:00:00Z").unwrap().as_micros();
+    let plan = Plan { seed: 5, start, live: start, rate: 0, count: Some(3000), incidents: Vec::new() };
+    write_lines(&plan, &mut written).await.unwrap();
     let text: String = lines.iter().map(|(_, _, line)| format!("{line}\n")).collect();
     assert!(text.as_bytes() == written, "what is written is what a pipeline is given");
 }

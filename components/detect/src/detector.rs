@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
 use crate::explain::{Ending, Measure, Sentence};
-use crate::incident::{Anomaly, Change, Evidence, Identity, Incident, Key, Kind, Peak, Reason, Seen, event, hex};
-use crate::rule::{BaselineSettings, Point, Rule, RuleEvidence, Settings, VALUE_LIMIT};
+use crate::incident::{
+    Anomaly, BaselineFigures, Change, Evidence, Identity, Incident, Key, Kind, Peak, Reason, Seen, event, hex,
+};
+use crate::rule::{Point, Rule, RuleEvidence, Settings, VALUE_LIMIT};
 use crate::time::{Interval, Micros};
 
 /// An anomaly shows at least so many last points.
@@ -27,16 +29,16 @@ pub struct Detector {
     measure: Measure,
 }
 
-/// What a detector knows of one key: 8 to 16 bytes for each value of the baseline, twice that while an incident is open,
-/// 48 for each of the last points, and 200 more.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What a detector knows of one key: its baseline (see [`Baseline`]; vectors have up to twice the room), twice that while
+/// an incident is open, 56 bytes for each of the last points, and 200 more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyState {
     baseline: Baseline,
     /// The last points, oldest first.
     recent: VecDeque<Point>,
     incident: Incident,
-    /// The values since the incident opened: the baseline to be, should they stay.
-    since_open: VecDeque<f64>,
+    /// Of the values since the incident opened: the baseline to be, should they stay.
+    since_open: Option<Box<Baseline>>,
     /// The latest event time.
     now: Option<Micros>,
 }
@@ -53,7 +55,7 @@ pub struct Observation {
 /// A point with what was expected of it, as it leaves on `NAME.scores`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// The value.
+    /// What was judged: the value, or with [`crate::baseline::Method::Gaussian`] the mean of the most recent ones.
     pub value: f64,
     /// The baseline's mean; none while it is too short.
     pub expected: Option<f64>,
@@ -109,9 +111,9 @@ impl KeyState {
 
     /// Cleans up after an incident.
     fn settle(&mut self, reason: Reason) {
-        let values = std::mem::take(&mut self.since_open);
-        if reason == Reason::NewNormal {
-            self.baseline = values.into();
+        let since_open = self.since_open.take();
+        if let (Reason::NewNormal, Some(baseline)) = (reason, since_open) {
+            self.baseline = *baseline;
         }
         // The points before a break confirm nothing after it.
         if reason != Reason::BackToNormal {
@@ -125,6 +127,18 @@ impl Detector {
     #[must_use]
     pub fn new(settings: Settings, identity: Identity, measure: Measure) -> Self {
         Self { settings, half: settings.rule.relaxed(), identity, measure }
+    }
+
+    /// A key of which nothing is known yet.
+    #[must_use]
+    pub fn begin(&self) -> KeyState {
+        KeyState {
+            baseline: Baseline::new(self.settings.baseline.method),
+            recent: VecDeque::new(),
+            incident: Incident::default(),
+            since_open: None,
+            now: None,
+        }
     }
 
     /// The field that it judges.
@@ -152,34 +166,39 @@ impl Detector {
         anomalies.extend(self.advance(state, key, window.end));
 
         let now = state.now.map_or(window.end, |latest| latest.max(window.end));
-        let point = Point { window, value, baseline: state.baseline.summary() };
-        let verdict = self.settings.rule.judge(value, &point.baseline);
+        let settings = &self.settings.baseline;
+        let judged = state.baseline.see(value, 0.0, settings);
+        let point = Point { window, value: judged, baseline: state.baseline.summary() };
+        let verdict = self.settings.rule.judge(judged, &point.baseline);
         state.now = Some(now);
         push_bounded(&mut state.recent, point, self.settings.confirm.of().max(POINTS_SHOWN));
 
-        let BaselineSettings { samples, exclude_anomalies } = self.settings.baseline;
         // Where anomalies enter the baseline, a long incident would become its own excuse: it is over when values are
         // back at what was usual before it.
-        let before = state.incident.open().filter(|_| !exclude_anomalies).map(|open| open.baseline);
+        let before = state.incident.open().filter(|_| !settings.exclude_anomalies).map(|open| open.baseline);
+        let least = self.settings.rule.min_samples;
         let seen = Seen {
             now,
-            point: Peak { value, score: verdict.score.unwrap_or(0.0), timestamp: window.end },
+            point: Peak { value: judged, score: verdict.score.unwrap_or(0.0), timestamp: window.end },
             baseline: point.baseline,
             anomaly: self.settings.rule.confirmed(self.settings.confirm, state.recent.iter().rev()),
-            half: self.half.judge(value, &before.unwrap_or(point.baseline)).exceeds,
-            can_relearn: state.since_open.len() >= self.settings.rule.min_samples,
+            half: self.half.judge(judged, &before.unwrap_or(point.baseline)).exceeds,
+            can_relearn: state.since_open.as_ref().is_some_and(|baseline| baseline.summary().n >= least),
         };
         let change = state.incident.step(&self.settings, &seen, |since| self.identity.incident(&key(), since));
-        if verdict.exceeds.is_none() || !exclude_anomalies {
-            state.baseline.push(value, samples);
+        if verdict.exceeds.is_none() || !settings.exclude_anomalies {
+            state.baseline.learn(value, settings);
         }
         if state.is_open() {
-            push_bounded(&mut state.since_open, value, samples);
+            let begin = || Box::new(Baseline::new(settings.method));
+            let since_open = state.since_open.get_or_insert_with(begin);
+            since_open.see(value, 0.0, settings);
+            since_open.learn(value, settings);
         }
         anomalies.extend(change.and_then(|change| self.tell(state, key, change)));
 
         let score = Score {
-            value,
+            value: judged,
             expected: verdict.expected,
             lower: verdict.lower,
             upper: verdict.upper,
@@ -235,7 +254,7 @@ impl Detector {
             score,
             value: point.value,
             threshold: rule.threshold(),
-            baseline: point.baseline.into(),
+            baseline: BaselineFigures::new(&point.baseline, self.settings.baseline.method),
             peak: open.peak,
             explanation,
             evidence: Evidence::Rule(RuleEvidence { rule, confirm, points }),
@@ -248,6 +267,7 @@ impl Detector {
         let sentence = |baseline| Sentence {
             measure: &self.measure,
             rule: &self.settings.rule,
+            usual: &self.settings.baseline,
             side: open.side,
             value: point.value,
             score,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Key, Peak, Reason, State};
-use crate::baseline::Summary;
+use crate::baseline::{Method, Summary};
 use crate::rule::{Criterion, Rule, RuleEvidence, Side};
 use crate::time::{Interval, Micros};
 
@@ -36,7 +36,7 @@ pub struct Anomaly {
     pub severity: Severity,
     /// How far out the value is, in the unit of `threshold`; 0 where there is no verdict. See [`crate::rule::Verdict`].
     pub score: f64,
-    /// The last value.
+    /// The last value; with the method `gaussian` the mean of the last ones.
     pub value: f64,
     /// What a score has to exceed.
     pub threshold: f64,
@@ -74,17 +74,21 @@ impl Evidence {
 pub struct BaselineFigures {
     /// How many values it rests on.
     pub n: usize,
-    /// Their mean.
+    /// What was expected: their mean, or what stands for it by `method`.
     pub mean: f64,
-    /// Their population standard deviation.
+    /// Their population standard deviation, or what stands for it by `method`.
     pub std: f64,
+    /// How the two were made: see [`Summary`].
+    pub method: Method,
     /// Which season it belongs to.
     pub season: Season,
 }
 
-impl From<Summary> for BaselineFigures {
-    fn from(Summary { n, mean, std }: Summary) -> Self {
-        Self { n, mean, std, season: Season::None }
+impl BaselineFigures {
+    /// Those of a summary.
+    pub(crate) fn new(summary: &Summary, method: Method) -> Self {
+        let Summary { n, mean, std, .. } = *summary;
+        Self { n, mean, std, method, season: Season::None }
     }
 }
 

@@ -39,12 +39,15 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Criterion {
-    /// |value − mean| / std > threshold. A standard deviation of 0 never alerts, unless `min_std` lifts it.
+    /// |value − mean| / std > threshold. A standard deviation of 0 never alerts, unless a least one lifts it.
     Zscore {
         /// Standard deviations, above 0.
         threshold: f64,
         /// The standard deviation is taken to be at least this, in the value's unit. 0 is the classic rule.
         min_std: f64,
+        /// It is also taken to be at least this part of the mean's absolute value. 0 is the classic rule.
+        #[serde(default)]
+        min_std_ratio: f64,
     },
     /// Up: value > factor × mean, and value > `min_value`.
     /// Down, which the classic rule does not have: value < mean ÷ factor, and mean > `min_value`.
@@ -112,7 +115,7 @@ impl Rule {
             return Verdict::default();
         }
         match self.criterion {
-            Criterion::Zscore { threshold, min_std } => self.zscore(value, baseline, threshold, min_std),
+            Criterion::Zscore { threshold, .. } => self.zscore(value, baseline, threshold),
             Criterion::Spike { factor, min_value } => self.spike(value, baseline.mean, factor, min_value),
         }
     }
@@ -123,7 +126,9 @@ impl Rule {
     pub fn relaxed(&self) -> Self {
         let half_way = |factor: f64| 1.0 + (factor - 1.0) / 2.0;
         let criterion = match self.criterion {
-            Criterion::Zscore { threshold, min_std } => Criterion::Zscore { threshold: threshold / 2.0, min_std },
+            Criterion::Zscore { threshold, min_std, min_std_ratio } => {
+                Criterion::Zscore { threshold: threshold / 2.0, min_std, min_std_ratio }
+            }
             Criterion::Spike { factor, min_value } => {
                 Criterion::Spike { factor: half_way(factor), min_value: min_value / 2.0 }
             }
@@ -140,9 +145,17 @@ impl Rule {
         }
     }
 
-    fn zscore(&self, value: f64, baseline: &Summary, threshold: f64, min_std: f64) -> Verdict {
+    /// The standard deviation is taken to be at least this around a mean.
+    pub(crate) fn least_std(&self, mean: f64) -> f64 {
+        match self.criterion {
+            Criterion::Zscore { min_std, min_std_ratio, .. } => min_std.max(min_std_ratio * mean.abs()),
+            Criterion::Spike { .. } => 0.0,
+        }
+    }
+
+    fn zscore(&self, value: f64, baseline: &Summary, threshold: f64) -> Verdict {
         let Summary { mean, std, .. } = *baseline;
-        let std = std.max(min_std);
+        let std = std.max(self.least_std(mean));
         if std <= 0.0 {
             return Verdict { expected: Some(mean), ..Verdict::default() };
         }

@@ -18,7 +18,7 @@ use crate::detector::{Detector, KeyState};
 use crate::time::Micros;
 
 /// The version of the snapshot's form: a fingerprint of what the baseline is of, and the core's state.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// When there are too many keys, this part of them goes beyond those that must, so that not every batch looks through
 /// all of them.
@@ -50,7 +50,6 @@ pub(crate) struct Shard {
 }
 
 /// What is kept of a key. How an anomaly and `/metrics` show it follows from its name.
-#[derive(Default)]
 struct Watched {
     state: KeyState,
     /// Whether a snapshot has it, and must be told when it is gone.
@@ -73,7 +72,10 @@ impl Shard {
             let name = &names[key as usize];
             let watched = match self.keys.get_mut(name) {
                 Some(watched) => watched,
-                None => self.keys.entry(Arc::clone(name)).or_default(),
+                None => {
+                    let state = self.shared.detector.begin();
+                    self.keys.entry(Arc::clone(name)).or_insert_with(|| Box::new(Watched { state, saved: false }))
+                }
             };
             let (state, shown) = (&mut watched.state, || self.shared.group_by.key(name));
             match self.shared.detector.observe(state, shown, window, Some(value)) {

@@ -91,7 +91,7 @@ struct SpikeBaseline {
 impl Default for SpikeBaseline {
     fn default() -> Self {
         let rule::Settings { rule, baseline, .. } = rule::Settings::spike();
-        let BaselineSettings { samples, exclude_anomalies } = baseline;
+        let BaselineSettings { samples, exclude_anomalies, .. } = baseline;
         Self { samples, min_samples: rule.min_samples, exclude_anomalies }
     }
 }
@@ -119,7 +119,7 @@ impl SpikeSettings {
             rules: rule::Settings {
                 rule: Rule { criterion, direction: self.direction, min_effect: self.min_effect, min_samples },
                 confirm: self.confirm,
-                baseline: BaselineSettings { samples, exclude_anomalies },
+                baseline: BaselineSettings { samples, exclude_anomalies, ..rule::Settings::spike().baseline },
                 resolve_after: self.resolve_after.into(),
                 cooldown: self.cooldown.into(),
                 relearn_after: self.relearn_after.0,
@@ -197,7 +197,7 @@ mod tests {
                 min_samples: classic.rule.min_samples,
             },
             confirm: Confirm::new(3, 5).unwrap(),
-            baseline: BaselineSettings { samples: 50, exclude_anomalies: true },
+            baseline: BaselineSettings { samples: 50, exclude_anomalies: true, ..classic.baseline },
             resolve_after: std::time::Duration::from_secs(60),
             cooldown: std::time::Duration::from_secs(300),
             relearn_after: Some(std::time::Duration::from_secs(3600)),

@@ -33,10 +33,11 @@ impl Run {
         assert_eq!(settings.problems(), []);
         let identity =
             Identity { pipeline: "demo".to_owned(), component: component.to_owned(), field: "value".to_owned() };
+        let detector = Detector::new(settings, identity, Measure::of_field(field, component));
         Self {
-            detector: Detector::new(settings, identity, Measure::of_field(field, component)),
+            state: detector.begin(),
+            detector,
             key: Key::from([("service".to_owned(), "payment-service".to_owned())]),
-            state: KeyState::default(),
             second: 0,
             anomalies: Vec::new(),
         }

@@ -38,7 +38,9 @@ struct Figures {
 impl Figures {
     fn settings(&self) -> Settings {
         let (mut settings, criterion) = match (self.threshold, self.min_std, self.factor, self.min_value) {
-            (Some(threshold), Some(min_std), ..) => (Settings::zscore(), Criterion::Zscore { threshold, min_std }),
+            (Some(threshold), Some(min_std), ..) => {
+                (Settings::zscore(), Criterion::Zscore { threshold, min_std, min_std_ratio: 0.0 })
+            }
             (.., Some(factor), Some(min_value)) => (Settings::spike(), Criterion::Spike { factor, min_value }),
             _ => panic!("neither rule"),
         };

@@ -14,6 +14,7 @@ use crate::incident::{
     Anomaly, BaselineFigures, Change, Evidence, Identity, Incident, Key, Kind, Peak, Reason, Seen, event, hex,
 };
 use crate::rule::{Point, Rule, RuleEvidence, Settings, VALUE_LIMIT};
+use crate::season::{Period, Season};
 use crate::time::{Interval, Micros};
 
 /// An anomaly shows at least so many last points.
@@ -34,6 +35,8 @@ pub struct Detector {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyState {
     baseline: Baseline,
+    /// If one is looked for: what the time adds to the baseline.
+    season: Option<Box<Season>>,
     /// The last points, oldest first.
     recent: VecDeque<Point>,
     incident: Incident,
@@ -103,10 +106,15 @@ impl KeyState {
         self.now
     }
 
-    /// The values that are usual now.
+    /// What is usual now, without what the time adds.
     #[must_use]
     pub fn baseline(&self) -> &Baseline {
         &self.baseline
+    }
+
+    /// The season that holds now.
+    fn period(&self) -> Option<Period> {
+        self.season.as_ref()?.period()
     }
 
     /// Cleans up after an incident.
@@ -134,6 +142,7 @@ impl Detector {
     pub fn begin(&self) -> KeyState {
         KeyState {
             baseline: Baseline::new(self.settings.baseline.method),
+            season: Season::new(self.settings.baseline.season),
             recent: VecDeque::new(),
             incident: Incident::default(),
             since_open: None,
@@ -167,15 +176,20 @@ impl Detector {
 
         let now = state.now.map_or(window.end, |latest| latest.max(window.end));
         let settings = &self.settings.baseline;
-        let judged = state.baseline.see(value, 0.0, settings);
-        let point = Point { window, value: judged, baseline: state.baseline.summary() };
+        let seasonal = match &mut state.season {
+            Some(season) => season.offset(window.start, settings.remembered()),
+            None => 0.0,
+        };
+        let judged = state.baseline.see(value, seasonal, settings);
+        let point = Point { window, value: judged, baseline: state.baseline.summary().at(seasonal) };
         let verdict = self.settings.rule.judge(judged, &point.baseline);
         state.now = Some(now);
         push_bounded(&mut state.recent, point, self.settings.confirm.of().max(POINTS_SHOWN));
 
         // Where anomalies enter the baseline, a long incident would become its own excuse: it is over when values are
         // back at what was usual before it.
-        let before = state.incident.open().filter(|_| !settings.exclude_anomalies).map(|open| open.baseline);
+        let before =
+            state.incident.open().filter(|_| !settings.exclude_anomalies).map(|open| open.baseline.at(seasonal));
         let least = self.settings.rule.min_samples;
         let seen = Seen {
             now,
@@ -187,13 +201,17 @@ impl Detector {
         };
         let change = state.incident.step(&self.settings, &seen, |since| self.identity.incident(&key(), since));
         if verdict.exceeds.is_none() || !settings.exclude_anomalies {
-            state.baseline.learn(value, settings);
+            state.baseline.learn(value - seasonal, settings);
         }
         if state.is_open() {
             let begin = || Box::new(Baseline::new(settings.method));
             let since_open = state.since_open.get_or_insert_with(begin);
-            since_open.see(value, 0.0, settings);
-            since_open.learn(value, settings);
+            since_open.see(value, seasonal, settings);
+            since_open.learn(value - seasonal, settings);
+        }
+        // Anomalies, too: what comes every day is no anomaly.
+        if let Some(season) = &mut state.season {
+            season.learn(window.start, value);
         }
         anomalies.extend(change.and_then(|change| self.tell(state, key, change)));
 
@@ -254,7 +272,7 @@ impl Detector {
             score,
             value: point.value,
             threshold: rule.threshold(),
-            baseline: BaselineFigures::new(&point.baseline, self.settings.baseline.method),
+            baseline: BaselineFigures::new(&point.baseline, self.settings.baseline.method, state.period()),
             peak: open.peak,
             explanation,
             evidence: Evidence::Rule(RuleEvidence { rule, confirm, points }),
@@ -268,14 +286,17 @@ impl Detector {
             measure: &self.measure,
             rule: &self.settings.rule,
             usual: &self.settings.baseline,
+            period: state.period(),
             side: open.side,
             value: point.value,
             score,
             baseline,
         };
         let Some(reason) = *reason else { return sentence(&point.baseline).anomalous() };
-        let (lasted, baseline) = (at.since(open.since), &state.baseline.summary());
-        sentence(&open.baseline).resolved(&Ending { reason, lasted, peak: &open.peak, baseline })
+        // What was usual before the incident, and is from now on, both at this time.
+        let seasonal = point.baseline.seasonal;
+        let (before, baseline) = (open.baseline.at(seasonal), &state.baseline.summary().at(seasonal));
+        sentence(&before).resolved(&Ending { reason, lasted: at.since(open.since), peak: &open.peak, baseline })
     }
 }
 

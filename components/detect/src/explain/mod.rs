@@ -17,6 +17,7 @@ use crate::baseline::{Method, Summary};
 use crate::explain::figures::{decimals_of, fixed, short, span, two_digits};
 use crate::incident::{Peak, Reason};
 use crate::rule::{BaselineSettings, Criterion, Direction, Rule, Side};
+use crate::season::Period;
 
 /// What a sentence is made of.
 pub(crate) struct Sentence<'a> {
@@ -24,6 +25,8 @@ pub(crate) struct Sentence<'a> {
     pub(crate) rule: &'a Rule,
     /// How the usual is made of values.
     pub(crate) usual: &'a BaselineSettings,
+    /// The season that the usual belongs to.
+    pub(crate) period: Option<Period>,
     pub(crate) side: Side,
     /// The value at hand, its score, and what it was judged by.
     pub(crate) value: f64,
@@ -44,13 +47,13 @@ pub(crate) struct Ending<'a> {
 impl Sentence<'_> {
     /// What is out of the usual, and by which rule.
     pub(crate) fn anomalous(&self) -> String {
-        format!("{}, usually {} ({})", self.judged(), self.usual(self.baseline), self.by())
+        format!("{}, usually {}{} ({})", self.judged(), self.usual(self.baseline), self.time(), self.by())
     }
 
     /// How it ended.
     pub(crate) fn resolved(&self, ending: &Ending<'_>) -> String {
         let judged = self.judged();
-        let (usual, lasted) = (self.usual(self.baseline), span(ending.lasted));
+        let (usual, lasted) = (self.usual(self.baseline) + self.time(), span(ending.lasted));
         let peak = self.peak(ending.peak);
         match ending.reason {
             Reason::BackToNormal => {
@@ -64,6 +67,15 @@ impl Sentence<'_> {
             Reason::NoLongerWatched => {
                 format!("{judged} at last, usually {usual}, no longer watched after {lasted}, {peak}")
             }
+        }
+    }
+
+    /// When it is usual: ` at this time of day`; nothing if at all times.
+    fn time(&self) -> &'static str {
+        match self.period {
+            None => "",
+            Some(Period::Day) => " at this time of day",
+            Some(Period::Week) => " at this time of the week",
         }
     }
 

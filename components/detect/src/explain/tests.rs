@@ -2,19 +2,35 @@
 
 use super::*;
 use crate::rule::{Direction, Settings};
+use crate::season::Seasons;
 
 fn sentence<'a>(measure: &'a Measure, rule: &'a Rule, value: f64, baseline: &'a Summary) -> Sentence<'a> {
     let verdict = rule.judge(value, baseline);
     let side = verdict.exceeds.unwrap_or(Side::Up);
-    Sentence { measure, rule, usual: &CLASSIC, side, value, score: verdict.score.unwrap_or(0.0), baseline }
+    Sentence {
+        measure,
+        rule,
+        usual: &CLASSIC,
+        period: None,
+        side,
+        value,
+        score: verdict.score.unwrap_or(0.0),
+        baseline,
+    }
 }
 
 fn usual(mean: f64, std: f64) -> Summary {
     Summary { n: 1000, mean, std, ..Summary::default() }
 }
 
-const CLASSIC: BaselineSettings =
-    BaselineSettings { method: Method::Classic, samples: 1000, recent: 10, alpha: 0.003, exclude_anomalies: true };
+const CLASSIC: BaselineSettings = BaselineSettings {
+    method: Method::Classic,
+    season: Seasons::None,
+    samples: 1000,
+    recent: 10,
+    alpha: 0.003,
+    exclude_anomalies: true,
+};
 
 fn latency() -> Measure {
     Measure::of_field("latency_mean", "latency")
@@ -105,4 +121,12 @@ fn each_method_says_how_it_came_to_its_figures() {
     assert!(told(Method::Gaussian, up).ends_with("(z 3.5, p 1.9e-4, threshold 3)"));
     assert_eq!(told(Method::Ewma, rule), "mean 430 ms, usually 295 ± 38 ms (z 3.5, threshold 3)");
     assert_eq!(tail(1e6, Direction::Both), "< 1e-300");
+}
+
+#[test]
+fn a_season_is_told() {
+    let (rule, figures) = (Settings::zscore().rule, usual(295.2, 38.1));
+    let told = |period| Sentence { period: Some(period), ..sentence(&latency(), &rule, 1180.4, &figures) }.anomalous();
+    assert_eq!(told(Period::Day), "mean 1,180 ms, usually 295 ± 38 ms at this time of day (z 23, threshold 3)");
+    assert_eq!(told(Period::Week), "mean 1,180 ms, usually 295 ± 38 ms at this time of the week (z 23, threshold 3)");
 }

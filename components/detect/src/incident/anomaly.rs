@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Key, Peak, Reason, State};
 use crate::baseline::{Method, Summary};
 use crate::rule::{Criterion, Rule, RuleEvidence, Side};
+use crate::season::Period;
 use crate::time::{Interval, Micros};
 
 /// A change of an incident, as it leaves on `NAME.anomalies`.
@@ -86,9 +87,14 @@ pub struct BaselineFigures {
 
 impl BaselineFigures {
     /// Those of a summary.
-    pub(crate) fn new(summary: &Summary, method: Method) -> Self {
+    pub(crate) fn new(summary: &Summary, method: Method, period: Option<Period>) -> Self {
         let Summary { n, mean, std, .. } = *summary;
-        Self { n, mean, std, method, season: Season::None }
+        let season = match period {
+            None => Season::None,
+            Some(Period::Day) => Season::Day,
+            Some(Period::Week) => Season::Week,
+        };
+        Self { n, mean, std, method, season }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Confirm, Criterion, Direction, Rule};
 use crate::baseline::Method;
+use crate::season::Seasons;
 
 /// Seconds in a minute, to read the defaults below more easily.
 const MINUTE: u64 = 60;
@@ -36,6 +37,8 @@ pub struct Settings {
 pub struct BaselineSettings {
     /// How they make it up. Default classic.
     pub method: Method,
+    /// Whether the time of day or week is part of it. Default none.
+    pub season: Seasons,
     /// The last so many values, 1 to [`BaselineSettings::MAX_SAMPLES`]; not asked for by [`Method::Ewma`]. Each and key
     /// takes as many bytes as [`crate::baseline::Baseline`] says, and as much again while an incident is open.
     pub samples: usize,
@@ -53,6 +56,16 @@ impl BaselineSettings {
 
     /// The most values whose mean is judged: they are added up for each value.
     pub const MAX_RECENT: usize = 1000;
+
+    /// How many values a baseline remembers, if there were enough: with [`Method::Ewma`] the weight of all together.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        match self.method {
+            // As a whole number this is at most the largest there is.
+            Method::Ewma => (1.0 / self.alpha) as usize,
+            _ => self.samples,
+        }
+    }
 }
 
 /// A setting that makes no sense.
@@ -92,6 +105,7 @@ impl Settings {
             confirm: Confirm::default(),
             baseline: BaselineSettings {
                 method: Method::Classic,
+                season: Seasons::None,
                 samples,
                 recent: 10,
                 alpha: 0.003,

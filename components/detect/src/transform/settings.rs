@@ -160,7 +160,7 @@ impl Plan<'_> {
     pub(super) fn fingerprint(&self) -> u64 {
         let fields = std::iter::once(self.field).chain(self.group_by);
         let paths = fields.map(|field| format!("\n{}", field.path()));
-        let method = self.rules.baseline.method;
-        xxh3_64(format!("{} {method:?}{}", self.algorithm, paths.collect::<String>()).as_bytes())
+        let rule::BaselineSettings { method, season, .. } = self.rules.baseline;
+        xxh3_64(format!("{} {method:?} {season:?}{}", self.algorithm, paths.collect::<String>()).as_bytes())
     }
 }

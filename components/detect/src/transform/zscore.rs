@@ -12,6 +12,7 @@ use super::relearn::Relearn;
 use super::settings::{self, Plan};
 use crate::baseline::Method;
 use crate::rule::{self, BaselineSettings, Confirm, Criterion, Direction, Rule};
+use crate::season::Seasons;
 
 /// Finds values that are far from the mean of the last ones, measured in standard deviations: the classic z-score.
 ///
@@ -34,6 +35,10 @@ pub(crate) struct ZscoreSettings {
     /// How the usual is made of values.
     #[serde(default)]
     method: ZscoreMethod,
+    /// Whether values are judged by those of the same time of day or week. Incidents are learned from as well: what comes
+    /// every day is no anomaly from the fourth day on. A day counts if the key was known when it began, in UTC.
+    #[serde(default)]
+    season: Seasons,
     /// A value is an anomaly if it is more than this many standard deviations from the mean.
     #[serde(default = "threshold")]
     threshold: f64,
@@ -72,7 +77,7 @@ pub(crate) struct ZscoreSettings {
     relearn_after: Relearn,
     /// How many keys are remembered. Each takes about 400 bytes at its first value and 1 KiB from its tenth on, and 8 to 16
     /// bytes for each value of the baseline beyond that, with `robust` 16 to 32, with `ewma` none, with `gaussian` 8 to 16
-    /// for each of `recent` too; while an incident is open, the baseline's share twice. Beyond
+    /// for each of `recent` too; while an incident is open, the baseline's share twice; and what `season` says. Beyond
     /// the limit those whose last value is the oldest are forgotten, a sixteenth of them at once, and counted as errors
     /// `key_evicted`; that it has begun is logged once.
     #[serde(default = "settings::max_keys")]
@@ -151,6 +156,7 @@ impl ZscoreSettings {
     fn plan(&self) -> Plan<'_> {
         let ZscoreBaseline { samples, recent, alpha, min_samples, exclude_anomalies } = self.baseline;
         let Self { threshold, min_std, min_std_ratio, .. } = *self;
+        let (method, season) = (self.method.into(), self.season);
         let criterion = Criterion::Zscore { threshold, min_std, min_std_ratio };
         Plan {
             algorithm: Self::NAME,
@@ -159,7 +165,7 @@ impl ZscoreSettings {
             rules: rule::Settings {
                 rule: Rule { criterion, direction: self.direction, min_effect: self.min_effect, min_samples },
                 confirm: self.confirm,
-                baseline: BaselineSettings { method: self.method.into(), samples, recent, alpha, exclude_anomalies },
+                baseline: BaselineSettings { method, season, samples, recent, alpha, exclude_anomalies },
                 resolve_after: self.resolve_after.into(),
                 cooldown: self.cooldown.into(),
                 relearn_after: self.relearn_after.0,
@@ -225,7 +231,7 @@ mod tests {
     fn every_setting_arrives() {
         let settings: ZscoreSettings = toml::from_str(
             "field = 'x'\nthreshold = 4\ndirection = 'down'\nmin_std = 0.5\nmin_std_ratio = 0.1\nmin_effect = 1.5\n\
-             confirm = '2 of 3'\nmethod = 'ewma'\nbaseline = { min_samples = 30, recent = 5, alpha = 0.1 }\nresolve_after = '20s'\ncooldown = '0s'\nrelearn_after = 'never'",
+             confirm = '2 of 3'\nmethod = 'ewma'\nseason = 'week'\nbaseline = { min_samples = 30, recent = 5, alpha = 0.1 }\nresolve_after = '20s'\ncooldown = '0s'\nrelearn_after = 'never'",
         )
         .unwrap();
         let classic = rule::Settings::zscore();
@@ -237,7 +243,13 @@ mod tests {
                 min_samples: 30,
             },
             confirm: Confirm::new(2, 3).unwrap(),
-            baseline: BaselineSettings { method: Method::Ewma, recent: 5, alpha: 0.1, ..classic.baseline },
+            baseline: BaselineSettings {
+                method: Method::Ewma,
+                season: Seasons::Week,
+                recent: 5,
+                alpha: 0.1,
+                ..classic.baseline
+            },
             resolve_after: std::time::Duration::from_secs(20),
             cooldown: std::time::Duration::ZERO,
             relearn_after: None,

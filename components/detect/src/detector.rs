@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Method};
 use crate::explain::{Ending, Measure, Sentence};
 use crate::incident::{
     Anomaly, BaselineFigures, Change, Evidence, Identity, Incident, Key, Kind, Peak, Reason, Seen, event, hex,
@@ -77,6 +77,8 @@ pub enum Unusable {
     Missing,
     /// It was NaN.
     NotANumber,
+    /// It was to be a share of events, and was not between 0 and 1, or of fewer than one.
+    NotAShare,
     /// It was infinite, or too large for its square to be a number (beyond [`VALUE_LIMIT`]).
     Infinite,
 }
@@ -89,6 +91,7 @@ impl Unusable {
             Self::Missing => "missing",
             Self::NotANumber => "not_a_number",
             Self::Infinite => "infinite",
+            Self::NotAShare => "not_a_share",
         }
     }
 }
@@ -159,7 +162,8 @@ impl Detector {
     /// Judges a key's next value by those before it, and then learns from it.
     ///
     /// Values are to come in the order of event time; one that comes out of order is taken as of the latest time seen.
-    /// `key` is asked only where there is something to tell, which is seldom.
+    /// `events` is of how many the value is a share; only [`Method::Deviance`] asks for it. `key` is asked only where there
+    /// is something to tell, which is seldom.
     ///
     /// # Errors
     /// If the value can't be used. The state is as before then.
@@ -169,19 +173,21 @@ impl Detector {
         key: impl Fn() -> Key + Copy,
         window: Interval,
         value: Option<f64>,
+        events: Option<f64>,
     ) -> Result<Observation, Unusable> {
+        let settings = &self.settings.baseline;
         let value = usable(value)?;
+        let events = if settings.method == Method::Deviance { share(value, events)? } else { 1.0 };
         let mut anomalies = Vec::new();
         anomalies.extend(self.advance(state, key, window.end));
 
         let now = state.now.map_or(window.end, |latest| latest.max(window.end));
-        let settings = &self.settings.baseline;
         let seasonal = match &mut state.season {
             Some(season) => season.offset(window.start, settings.remembered()),
             None => 0.0,
         };
         let judged = state.baseline.see(value, seasonal, settings);
-        let point = Point { window, value: judged, baseline: state.baseline.summary().at(seasonal) };
+        let point = Point { window, value: judged, baseline: state.baseline.summary(events).at(seasonal) };
         let verdict = self.settings.rule.judge(judged, &point.baseline);
         state.now = Some(now);
         push_bounded(&mut state.recent, point, self.settings.confirm.of().max(POINTS_SHOWN));
@@ -197,17 +203,17 @@ impl Detector {
             baseline: point.baseline,
             anomaly: self.settings.rule.confirmed(self.settings.confirm, state.recent.iter().rev()),
             half: self.half.judge(judged, &before.unwrap_or(point.baseline)).exceeds,
-            can_relearn: state.since_open.as_ref().is_some_and(|baseline| baseline.summary().n >= least),
+            can_relearn: state.since_open.as_ref().is_some_and(|baseline| baseline.summary(events).n >= least),
         };
         let change = state.incident.step(&self.settings, &seen, |since| self.identity.incident(&key(), since));
         if verdict.exceeds.is_none() || !settings.exclude_anomalies {
-            state.baseline.learn(value - seasonal, settings);
+            state.baseline.learn(value - seasonal, events, now, settings);
         }
         if state.is_open() {
             let begin = || Box::new(Baseline::new(settings.method));
             let since_open = state.since_open.get_or_insert_with(begin);
             since_open.see(value, seasonal, settings);
-            since_open.learn(value - seasonal, settings);
+            since_open.learn(value - seasonal, events, now, settings);
         }
         // Anomalies, too: what comes every day is no anomaly.
         if let Some(season) = &mut state.season {
@@ -295,7 +301,7 @@ impl Detector {
         let Some(reason) = *reason else { return sentence(&point.baseline).anomalous() };
         // What was usual before the incident, and is from now on, both at this time.
         let seasonal = point.baseline.seasonal;
-        let (before, baseline) = (open.baseline.at(seasonal), &state.baseline.summary().at(seasonal));
+        let (before, baseline) = (open.baseline.at(seasonal), &state.baseline.summary(1.0).at(seasonal));
         sentence(&before).resolved(&Ending { reason, lasted: at.since(open.since), peak: &open.peak, baseline })
     }
 }
@@ -310,6 +316,14 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, capacity: usize) {
         queue.reserve_exact(queue.len().clamp(1, (capacity - queue.len()).max(1)));
     }
     queue.push_back(item);
+}
+
+/// Of how many events the value is a share, if it is one.
+fn share(value: f64, events: Option<f64>) -> Result<f64, Unusable> {
+    match usable(events)? {
+        events if events >= 1.0 && (0.0..=1.0).contains(&value) => Ok(events),
+        _ => Err(Unusable::NotAShare),
+    }
 }
 
 /// The value, if it can be used.

@@ -2,11 +2,13 @@
 //!
 //! - [`window`]: the last values, their mean and standard deviation: the classic rules';
 //! - [`sorted`]: the last values, their median and the median of the deviations from it;
-//! - [`decayed`]: all values, older ones for less and less.
+//! - [`decayed`]: all values, older ones for less and less;
+//! - [`rate`]: a share of events, by counts that fade.
 //!
 //! All of them say it in the same figures, a [`Summary`], so that a rule need not know how they came about.
 
 mod decayed;
+mod rate;
 mod sorted;
 mod window;
 
@@ -15,9 +17,11 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 pub use self::decayed::Decayed;
+pub use self::rate::Rate;
 pub use self::sorted::Sorted;
 pub use self::window::Window;
 use crate::rule::BaselineSettings;
+use crate::time::Micros;
 
 /// How the usual is made of the values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +37,8 @@ pub enum Method {
     Robust,
     /// Mean and standard deviation of all values, weighted exponentially.
     Ewma,
+    /// The share of all events that fade, and how far a share of as many as the value at hand's strays.
+    Deviance,
 }
 
 /// Figures of a baseline at one moment, enough to judge a value.
@@ -40,10 +46,12 @@ pub enum Method {
 pub struct Summary {
     /// How many values it rests on.
     pub n: usize,
-    /// What is expected: their mean, with [`Method::Robust`] their median; 0 if there are none.
+    /// What is expected: their mean, with [`Method::Robust`] their median, with
+    /// [`Method::Deviance`] the share of hits; 0 if there are none.
     pub mean: f64,
     /// Their population standard deviation (divided by n, as NumPy's `std` does by default); with
-    /// [`Method::Robust`] 1.4826 times the median absolute deviation, which is the same for normal values.
+    /// [`Method::Robust`] 1.4826 times the median absolute deviation, which is the same for normal values; with
+    /// [`Method::Deviance`] that of a share of as many events as the value to be judged is of.
     pub std: f64,
     /// What the time of day or week adds, which is part of `mean`. It has no zero: only its differences mean anything.
     #[serde(default)]
@@ -74,6 +82,8 @@ pub enum Baseline {
     Robust(Sorted),
     /// Of [`Method::Ewma`]: 40 bytes in all.
     Ewma(Decayed),
+    /// Of [`Method::Deviance`]: 56 bytes in all.
+    Deviance(Rate),
 }
 
 impl Baseline {
@@ -85,6 +95,7 @@ impl Baseline {
             Method::Gaussian => Self::Gaussian { window: Window::default(), recent: VecDeque::new() },
             Method::Robust => Self::Robust(Sorted::default()),
             Method::Ewma => Self::Ewma(Decayed::default()),
+            Method::Deviance => Self::Deviance(Rate::default()),
         }
     }
 
@@ -104,23 +115,26 @@ impl Baseline {
 
     /// Learns from a value, without what the time adds to it. It must be finite, and its square must not overflow.
     ///
+    /// With [`Method::Deviance`], it is a share of so many `events`, which came until `at`; other methods don't ask.
     /// Settings are given each time and not kept, so that changed ones hold from the next value on.
-    pub fn learn(&mut self, value: f64, settings: &BaselineSettings) {
+    pub fn learn(&mut self, value: f64, events: f64, at: Micros, settings: &BaselineSettings) {
         debug_assert!((value * value).is_finite(), "callers sort out what can't be used");
         match self {
             Self::Classic(window) | Self::Gaussian { window, .. } => window.push(value, settings.samples),
             Self::Robust(sorted) => sorted.push(value, settings.samples),
             Self::Ewma(decayed) => decayed.push(value, settings.alpha),
+            Self::Deviance(rate) => rate.push(value, events, at),
         }
     }
 
-    /// What is usual.
+    /// What is usual; with [`Method::Deviance`], of a share of so many `events`.
     #[must_use]
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self, events: f64) -> Summary {
         match self {
             Self::Classic(window) | Self::Gaussian { window, .. } => window.summary(),
             Self::Robust(sorted) => sorted.summary(),
             Self::Ewma(decayed) => decayed.summary(),
+            Self::Deviance(rate) => rate.summary(events),
         }
     }
 }

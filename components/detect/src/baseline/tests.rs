@@ -142,9 +142,9 @@ proptest! {
                     restored = postcard::from_bytes(&postcard::to_stdvec(&restored).unwrap()).unwrap();
                 }
                 prop_assert_eq!(whole.see(value, 0.0, &settings), restored.see(value, 0.0, &settings));
-                whole.learn(value, &settings);
-                restored.learn(value, &settings);
-                prop_assert_eq!(whole.summary(), restored.summary());
+                whole.learn(value, 1.0, Micros(0), &settings);
+                restored.learn(value, 1.0, Micros(0), &settings);
+                prop_assert_eq!(whole.summary(1.0), restored.summary(1.0));
             }
         }
     }
@@ -168,9 +168,9 @@ fn equal_values_deviate_by_nothing_whatever_the_method() {
         let (settings, mut baseline) = (settings(method), Baseline::new(method));
         for _ in 0..60 {
             assert_eq!(baseline.see(0.1, 0.0, &settings), 0.1, "{method:?}");
-            baseline.learn(0.1, &settings);
+            baseline.learn(0.1, 1.0, Micros(0), &settings);
         }
-        let Summary { mean, std, .. } = baseline.summary();
+        let Summary { mean, std, .. } = baseline.summary(1.0);
         assert_eq!((mean, std), (0.1, 0.0), "{method:?}");
     }
 }

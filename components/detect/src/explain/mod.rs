@@ -105,10 +105,11 @@ impl Sentence<'_> {
                 };
                 format!("{spread}z {}{at}{tail}, threshold {threshold}", two_digits(self.score))
             }
+            Criterion::Deviance { min_value, .. } => {
+                format!("z {} by deviance, threshold {threshold}{}", two_digits(self.score), self.and(min_value))
+            }
             Criterion::Spike { min_value, .. } => {
-                let least = short(min_value * self.measure.scale);
-                let and = if min_value > 0.0 { format!(" and {least}{}", self.unit()) } else { String::new() };
-                let limit = format!("threshold {threshold} ×{and}");
+                let limit = format!("threshold {threshold} ×{}", self.and(min_value));
                 // How many times nothing it is, nobody asks.
                 let (from, to) = match self.side {
                     Side::Up => (self.baseline.mean, self.value),
@@ -120,15 +121,24 @@ impl Sentence<'_> {
         }
     }
 
+    /// A least value that is asked for too: ` and 10 %`.
+    fn and(&self, min_value: f64) -> String {
+        let least = short(min_value * self.measure.scale);
+        if min_value > 0.0 { format!(" and {least}{}", self.unit()) } else { String::new() }
+    }
+
     /// The worst point: `1,480 ms (z 31)`; for a spike, whose line has told the multiple, `61 %`.
     fn peak(&self, peak: &Peak) -> String {
         match self.rule.criterion {
-            Criterion::Zscore { .. } => format!("peak {} (z {})", self.amount(peak.value), two_digits(peak.score)),
+            Criterion::Zscore { .. } | Criterion::Deviance { .. } => {
+                format!("peak {} (z {})", self.amount(peak.value), two_digits(peak.score))
+            }
             Criterion::Spike { .. } => format!("peak {}", self.amount(peak.value)),
         }
     }
 
-    /// A baseline: `295 ± 38 ms`; for a spike, whose rule knows no spread, `11 %`.
+    /// A baseline: `295 ± 38 ms`; for a spike, whose rule knows no spread, and for a share, of which it is each time another,
+    /// `11 %`.
     fn usual(&self, baseline: &Summary) -> String {
         match self.rule.criterion {
             Criterion::Zscore { .. } => {
@@ -136,7 +146,7 @@ impl Sentence<'_> {
                 let decimals = decimals_of(std);
                 format!("{} ± {}{}", fixed(mean, decimals), fixed(std, decimals), self.unit())
             }
-            Criterion::Spike { .. } => self.amount(baseline.mean),
+            Criterion::Spike { .. } | Criterion::Deviance { .. } => self.amount(baseline.mean),
         }
     }
 

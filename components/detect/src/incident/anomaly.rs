@@ -150,7 +150,8 @@ impl Kind {
             (Criterion::Zscore { .. }, Side::Up) => Self::HighLatency,
             (Criterion::Zscore { .. }, Side::Down) => Self::LowLatency,
             (Criterion::Spike { .. }, Side::Up) => Self::ErrorSpike,
-            (Criterion::Spike { .. }, Side::Down) => Self::ErrorDrop,
+            (Criterion::Deviance { .. }, Side::Up) => Self::ErrorRate,
+            (Criterion::Spike { .. } | Criterion::Deviance { .. }, Side::Down) => Self::ErrorDrop,
         }
     }
 }
@@ -161,6 +162,7 @@ impl Kind {
 /// |----------|---------|---------------|-----------------|
 /// | `zscore` | below 2 | from 2 (z 6)  | from 4 (z 12)   |
 /// | `spike`  | never   | from 1        | from 1.5        |
+/// | deviance | below 1.5 | from 1.5    | from 3          |
 ///
 /// A rate can't grow much further than to five times its mean, so a spike's steps are shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -181,6 +183,7 @@ impl Severity {
         let (warning, critical) = match rule.criterion {
             Criterion::Zscore { .. } => (2.0, 4.0),
             Criterion::Spike { .. } => (1.0, 1.5),
+            Criterion::Deviance { .. } => (1.5, 3.0),
         };
         match score / rule.threshold() {
             times if times >= critical => Self::Critical,

@@ -99,6 +99,17 @@ impl Settings {
         Self::classic(Criterion::Spike { factor: 5.0, min_value: 0.1 }, Direction::Up, 100, 5, false)
     }
 
+    /// A share of events that is improbable by the usual one: root deviance > 6.5, at least twice the usual and more than
+    /// 1 %. The figures are those of the study behind the defaults.
+    #[must_use]
+    pub fn deviance() -> Self {
+        let criterion = Criterion::Deviance { threshold: 6.5, min_value: 0.01 };
+        let mut settings = Self::classic(criterion, Direction::Up, 100, 5, true);
+        settings.rule.min_effect = 2.0;
+        settings.baseline.method = Method::Deviance;
+        settings
+    }
+
     fn classic(criterion: Criterion, direction: Direction, samples: usize, min_samples: usize, exclude: bool) -> Self {
         Self {
             rule: Rule { criterion, direction, min_effect: 1.0, min_samples },
@@ -136,6 +147,13 @@ impl Settings {
             Criterion::Spike { factor, min_value } => {
                 expect(factor.is_finite() && factor > 1.0, "factor", "a number above 1");
                 expect(at_least(min_value, 0.0), "min_value", "0 or a number above it");
+            }
+            Criterion::Deviance { threshold, min_value } => {
+                expect(at_least(threshold, f64::MIN_POSITIVE), "threshold", "a number above 0");
+                expect((0.0..1.0).contains(&min_value), "min_value", "a share from 0 to below 1");
+                // What was usual before an incident is of another number of events, and can't take the baseline's place.
+                let excludes = self.baseline.exclude_anomalies;
+                expect(excludes, "baseline.exclude_anomalies", "true where `method` is \"deviance\"");
             }
         }
         expect(at_least(self.rule.min_effect, 1.0), "min_effect", "1 or a number above it");

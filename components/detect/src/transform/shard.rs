@@ -68,7 +68,7 @@ impl Shard {
     fn observe(&mut self, names: &[Arc<[u8]>], points: Vec<Point>, made: &mut Yield) {
         let mut last = vec![None; names.len()];
         made.scored.reserve_exact(points.len());
-        for Point { row, key, window, value } in points {
+        for Point { row, key, window, value, events } in points {
             let name = &names[key as usize];
             let watched = match self.keys.get_mut(name) {
                 Some(watched) => watched,
@@ -78,7 +78,7 @@ impl Shard {
                 }
             };
             let (state, shown) = (&mut watched.state, || self.shared.group_by.key(name));
-            match self.shared.detector.observe(state, shown, window, Some(value)) {
+            match self.shared.detector.observe(state, shown, window, Some(value), events) {
                 Ok(observation) => {
                     if !observation.anomalies.is_empty() {
                         note_open(&mut self.open, name, state);
@@ -187,7 +187,10 @@ impl keyed::Shard for Shard {
     fn load(&mut self, key: &[u8], state: &[u8]) -> anyhow::Result<()> {
         let (fingerprint, state): (u64, KeyState) = snapshot::decode(VERSION, state)?;
         let name: Arc<[u8]> = key.into();
-        ensure!(fingerprint == self.shared.fingerprint, "the baseline is of another field, or of other keys");
+        ensure!(
+            fingerprint == self.shared.fingerprint,
+            "the baseline is of another field, of other keys, or by another method"
+        );
         note_open(&mut self.open, &name, &state);
         self.keys.insert(name, Box::new(Watched { state, saved: true }));
         Ok(())

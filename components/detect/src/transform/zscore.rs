@@ -161,6 +161,7 @@ impl ZscoreSettings {
         Plan {
             algorithm: Self::NAME,
             field: &self.field,
+            count_field: None,
             group_by: &self.group_by,
             rules: rule::Settings {
                 rule: Rule { criterion, direction: self.direction, min_effect: self.min_effect, min_samples },

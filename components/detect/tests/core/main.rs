@@ -5,6 +5,7 @@
 mod methods;
 mod noise;
 mod reference;
+mod scipy;
 mod snapshot;
 mod traps;
 
@@ -29,7 +30,7 @@ impl Run {
     fn new(settings: Settings) -> Self {
         let (component, field) = match settings.rule.criterion {
             Criterion::Zscore { .. } => ("latency", "latency_mean"),
-            Criterion::Spike { .. } => ("errors", "error_rate"),
+            Criterion::Spike { .. } | Criterion::Deviance { .. } => ("errors", "error_rate"),
         };
         assert_eq!(settings.problems(), []);
         let identity =
@@ -48,7 +49,8 @@ impl Run {
     fn see(&mut self, value: f64) -> Option<Observation> {
         let window = self.window();
         self.second += 1;
-        let observation = self.detector.observe(&mut self.state, || self.key.clone(), window, Some(value)).ok()?;
+        let observation =
+            self.detector.observe(&mut self.state, || self.key.clone(), window, Some(value), None).ok()?;
         self.anomalies.extend(observation.anomalies.iter().cloned());
         Some(observation)
     }

@@ -53,7 +53,7 @@ fn anomalies(settings: Settings, stream: &[Sent], cut: impl Fn(usize) -> bool) -
         }
         let window = run.window();
         run.second += 1;
-        if let Ok(observation) = run.detector.observe(&mut run.state, || run.key.clone(), window, value) {
+        if let Ok(observation) = run.detector.observe(&mut run.state, || run.key.clone(), window, value, None) {
             run.anomalies.extend(observation.anomalies);
         }
     }

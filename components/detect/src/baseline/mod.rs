@@ -1,21 +1,22 @@
 //! What is usual for one key, in figures: made of its values by one of several methods.
 //!
 //! - [`window`]: the last values, their mean and standard deviation: the classic rules';
+//! - [`averaged`]: the same, apart from the most recent values, whose mean is judged;
 //! - [`sorted`]: the last values, their median and the median of the deviations from it;
 //! - [`decayed`]: all values, older ones for less and less;
 //! - [`rate`]: a share of events, by counts that fade.
 //!
 //! All of them say it in the same figures, a [`Summary`], so that a rule need not know how they came about.
 
+mod averaged;
 mod decayed;
 mod rate;
 mod sorted;
 mod window;
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
+pub use self::averaged::Averaged;
 pub use self::decayed::Decayed;
 pub use self::rate::Rate;
 pub use self::sorted::Sorted;
@@ -30,8 +31,7 @@ pub enum Method {
     /// Mean and standard deviation of the last values.
     #[default]
     Classic,
-    /// The same, by which the mean of the most recent values is judged and not each alone, as in Ahmad, Lavin, Purdy
-    /// and Agha (2017), "Unsupervised real-time anomaly detection for streaming data", section 3.2.
+    /// The same of those before the most recent ones, whose mean is judged, and not each alone.
     Gaussian,
     /// Median of the last values, and 1.4826 times the median of their deviations from it.
     Robust,
@@ -72,12 +72,7 @@ pub enum Baseline {
     /// Of [`Method::Classic`]: 8 bytes a value.
     Classic(Window),
     /// Of [`Method::Gaussian`]: 8 bytes a value, and 8 for each of the recent ones.
-    Gaussian {
-        /// The last values.
-        window: Window,
-        /// The most recent ones, oldest first, whether they have entered the window or not.
-        recent: VecDeque<f64>,
-    },
+    Gaussian(Averaged),
     /// Of [`Method::Robust`]: 16 bytes a value.
     Robust(Sorted),
     /// Of [`Method::Ewma`]: 40 bytes in all.
@@ -92,7 +87,7 @@ impl Baseline {
     pub fn new(method: Method) -> Self {
         match method {
             Method::Classic => Self::Classic(Window::default()),
-            Method::Gaussian => Self::Gaussian { window: Window::default(), recent: VecDeque::new() },
+            Method::Gaussian => Self::Gaussian(Averaged::default()),
             Method::Robust => Self::Robust(Sorted::default()),
             Method::Ewma => Self::Ewma(Decayed::default()),
             Method::Deviance => Self::Deviance(Rate::default()),
@@ -103,24 +98,22 @@ impl Baseline {
     /// recent values, this one included, as they would have been at this time of day or week; else the value.
     /// `seasonal` is what the time adds to this one.
     pub fn see(&mut self, value: f64, seasonal: f64, settings: &BaselineSettings) -> f64 {
-        let Self::Gaussian { recent, .. } = self else { return value };
-        while recent.len() >= settings.recent.max(1) {
-            recent.pop_front();
+        match self {
+            Self::Gaussian(averaged) => value + averaged.see(value - seasonal, settings.recent),
+            _ => value,
         }
-        let own = value - seasonal;
-        recent.push_back(own);
-        // Of differences, so that the mean of equal values is exactly that.
-        value + recent.iter().map(|earlier| earlier - own).sum::<f64>() / recent.len() as f64
     }
 
-    /// Learns from a value, without what the time adds to it. It must be finite, and its square must not overflow.
+    /// Learns from the value that was seen last, without what the time adds to it. It must be finite, and its square must not
+    /// overflow.
     ///
     /// With [`Method::Deviance`], it is a share of so many `events`, which came until `at`; other methods don't ask.
     /// Settings are given each time and not kept, so that changed ones hold from the next value on.
     pub fn learn(&mut self, value: f64, events: f64, at: Micros, settings: &BaselineSettings) {
         debug_assert!((value * value).is_finite(), "callers sort out what can't be used");
         match self {
-            Self::Classic(window) | Self::Gaussian { window, .. } => window.push(value, settings.samples),
+            Self::Classic(window) => window.push(value, settings.samples),
+            Self::Gaussian(averaged) => averaged.learn(settings.recent, settings.samples),
             Self::Robust(sorted) => sorted.push(value, settings.samples),
             Self::Ewma(decayed) => decayed.push(value, settings.alpha),
             Self::Deviance(rate) => rate.push(value, events, at),
@@ -131,7 +124,8 @@ impl Baseline {
     #[must_use]
     pub fn summary(&self, events: f64) -> Summary {
         match self {
-            Self::Classic(window) | Self::Gaussian { window, .. } => window.summary(),
+            Self::Classic(window) => window.summary(),
+            Self::Gaussian(averaged) => averaged.summary(),
             Self::Robust(sorted) => sorted.summary(),
             Self::Ewma(decayed) => decayed.summary(),
             Self::Deviance(rate) => rate.summary(events),

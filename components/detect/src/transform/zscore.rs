@@ -95,9 +95,9 @@ enum ZscoreMethod {
     /// By mean and standard deviation of the last `baseline.samples` values. A value costs O(1).
     #[default]
     Classic,
-    /// By the same, but the mean of the last `baseline.recent` values is judged and not each alone: it takes a change
-    /// that lasts, and not one odd value. Anomalies tell how improbable such a mean is under a normal distribution. A
-    /// value costs O(`recent`).
+    /// By the same, of the values before the last `baseline.recent` ones, whose mean is judged, and not each alone: it takes
+    /// a change that lasts, and not one odd value. Anomalies tell how improbable such a value is under a normal
+    /// distribution. A value costs O(`recent`).
     Gaussian,
     /// By median and median absolute deviation (times 1.4826) of the last `baseline.samples` values: up to half of them
     /// may be odd without moving what is usual. Where more than half are equal the deviation is 0: set `min_std` or

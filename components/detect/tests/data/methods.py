@@ -36,7 +36,7 @@ def ewma(history, seen, value, settings):
 def run(method, name, values, **changed):
     settings = {"samples": 50, "recent": 10, "alpha": 0.02, "min_samples": 10, "threshold": 3.0} | changed
     judge = {"gaussian": gaussian, "robust": robust, "ewma": ewma}[method]
-    history, seen, verdicts = [], [], []
+    history, seen, verdicts, anomalies = [], [], [], []
     for value in values:
         anomaly = False
         if len(history) < settings["min_samples"]:
@@ -49,8 +49,13 @@ def run(method, name, values, **changed):
             score = None if score is None else float(score)
             verdicts.append([float(judged), float(mean), float(std), score, anomaly, tail])
         seen.append(value)
-        if not anomaly:
-            history.append(value)
+        anomalies.append(anomaly)
+        if method != "gaussian":
+            if not anomaly:
+                history.append(value)
+        # A value enters when it is no longer recent, and was part of no mean that was an anomaly.
+        elif len(seen) > settings["recent"] and not any(anomalies[-settings["recent"] - 1:]):
+            history.append(seen[-settings["recent"] - 1])
     return {"name": f"{method}: {name}", "method": method, "settings": settings, "values": values, "verdicts": verdicts}
 
 

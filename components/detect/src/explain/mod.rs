@@ -106,7 +106,7 @@ impl Sentence<'_> {
                 format!("{spread}z {}{at}{tail}, threshold {threshold}", two_digits(self.score))
             }
             Criterion::Deviance { min_value, .. } => {
-                format!("z {} by deviance, threshold {threshold}{}", two_digits(self.score), self.and(min_value))
+                format!("z {}, threshold {threshold} by deviance{}", two_digits(self.score), self.and(min_value))
             }
             Criterion::Spike { min_value, .. } => {
                 let limit = format!("threshold {threshold} ×{}", self.and(min_value));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
+mod deviance;
 mod methods;
 mod noise;
 mod reference;

@@ -71,8 +71,9 @@ impl Summary {
 pub enum Baseline {
     /// Of [`Method::Classic`]: 8 bytes a value.
     Classic(Window),
-    /// Of [`Method::Gaussian`]: 8 bytes a value, and 8 for each of the recent ones.
-    Gaussian(Averaged),
+    /// Of [`Method::Gaussian`]: 8 bytes a value, and 8 for each of the recent ones. In a box: it is the largest, and others
+    /// are not to pay for it.
+    Gaussian(Box<Averaged>),
     /// Of [`Method::Robust`]: 16 bytes a value.
     Robust(Sorted),
     /// Of [`Method::Ewma`]: 40 bytes in all.
@@ -87,7 +88,7 @@ impl Baseline {
     pub fn new(method: Method) -> Self {
         match method {
             Method::Classic => Self::Classic(Window::default()),
-            Method::Gaussian => Self::Gaussian(Averaged::default()),
+            Method::Gaussian => Self::Gaussian(Box::default()),
             Method::Robust => Self::Robust(Sorted::default()),
             Method::Ewma => Self::Ewma(Decayed::default()),
             Method::Deviance => Self::Deviance(Rate::default()),

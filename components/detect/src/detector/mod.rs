@@ -4,16 +4,21 @@
 //! all that a snapshot needs. Nothing here reads a clock or knows of batches: the same points in the same order give
 //! the same anomalies, byte for byte, wherever they are cut and resumed.
 
+mod value;
+
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::value::Unusable;
+use self::value::share;
+pub(crate) use self::value::usable;
 use crate::baseline::{Baseline, Method};
 use crate::explain::{Ending, Measure, Sentence};
 use crate::incident::{
     Anomaly, BaselineFigures, Change, Evidence, Identity, Incident, Key, Kind, Peak, Reason, Seen, event, hex,
 };
-use crate::rule::{Point, Rule, RuleEvidence, Settings, VALUE_LIMIT};
+use crate::rule::{Point, Rule, RuleEvidence, Settings};
 use crate::season::{Period, Season};
 use crate::time::{Interval, Micros};
 
@@ -68,32 +73,6 @@ pub struct Score {
     pub upper: Option<f64>,
     /// How far out the value is; none without a verdict. See [`crate::rule::Verdict`].
     pub score: Option<f64>,
-}
-
-/// Why a value was not used. It changes nothing, and is to be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusable {
-    /// There was none, or it was no number.
-    Missing,
-    /// It was NaN.
-    NotANumber,
-    /// It was to be a share of events, and was not between 0 and 1, or of fewer than one.
-    NotAShare,
-    /// It was infinite, or too large for its square to be a number (beyond [`VALUE_LIMIT`]).
-    Infinite,
-}
-
-impl Unusable {
-    /// The reason's name in metrics.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::NotANumber => "not_a_number",
-            Self::Infinite => "infinite",
-            Self::NotAShare => "not_a_share",
-        }
-    }
 }
 
 impl KeyState {
@@ -316,22 +295,4 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, capacity: usize) {
         queue.reserve_exact(queue.len().clamp(1, (capacity - queue.len()).max(1)));
     }
     queue.push_back(item);
-}
-
-/// Of how many events the value is a share, if it is one.
-fn share(value: f64, events: Option<f64>) -> Result<f64, Unusable> {
-    match usable(events)? {
-        events if events >= 1.0 && (0.0..=1.0).contains(&value) => Ok(events),
-        _ => Err(Unusable::NotAShare),
-    }
-}
-
-/// The value, if it can be used.
-pub(crate) fn usable(value: Option<f64>) -> Result<f64, Unusable> {
-    match value {
-        None => Err(Unusable::Missing),
-        Some(value) if value.is_nan() => Err(Unusable::NotANumber),
-        Some(value) if value.abs() > VALUE_LIMIT => Err(Unusable::Infinite),
-        Some(value) => Ok(value),
-    }
 }

@@ -85,10 +85,10 @@ fn a_new_key_is_not_judged_by_what_nobody_has() {
 #[test]
 fn shares_that_stray_are_asked_for_more() {
     let told =
-        |shares: [u32; 4]| run().count_all(shares.into_iter().cycle().take(400), 10_000).count(500, 10_000).told();
+        |shares: [u32; 4]| run().count_all(shares.into_iter().cycle().take(400), 10_000).count(400, 10_000).told();
     assert_eq!(told([90, 110, 100, 100]).len(), 1);
     // The same mean, but far from what chance would have it: it has been like that before.
-    assert_eq!(told([70, 70, 70, 190]).len(), 0);
+    assert_eq!(told([75, 75, 75, 175]).len(), 0);
 }
 
 #[test]

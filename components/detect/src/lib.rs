@@ -2,7 +2,8 @@
 //!
 //! A detector is built in layers, each of which can be read and tested alone:
 //!
-//! - [`baseline`]: what is usual: the last values of a key, their mean and standard deviation;
+//! - [`baseline`]: what is usual, in figures made of a key's values by one of several methods;
+//! - [`season`]: what the time of day or week adds to it;
 //! - [`rule`]: is one value out of the usual? the classic `zscore` and `spike`, with their settings;
 //! - [`incident`]: from anomalous points to incidents that open, get worse and are resolved, and their events;
 //! - [`explain`]: the sentence of such an event;
@@ -16,6 +17,7 @@ pub mod detector;
 pub mod explain;
 pub mod incident;
 pub mod rule;
+pub mod season;
 mod short;
 pub mod time;
 mod transform;

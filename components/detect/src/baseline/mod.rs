@@ -1,135 +1,136 @@
-//! What is usual for one key: its last values, their mean and their standard deviation.
+//! What is usual for one key, in figures: made of its values by one of several methods.
 //!
-//! The classic rule judges each value against the last 1000. Summing those anew for every value would cost two
-//! thousand additions a point; running sums alone lose their digits on data such as 1e9 ± 1, or for good after one
-//! huge value has passed through. So the moments are updated in place (Welford 1962) relative to an *origin* near the
-//! data, and counted anew from the ring once in every turn of it, and at once whenever so much cancels that more than
-//! two digits are lost. A point costs O(1) on average, and the figures stay within 1e-9 of an exact computation.
+//! - [`window`]: the last values, their mean and standard deviation: the classic rules';
+//! - [`averaged`]: the same, apart from the most recent values, whose mean is judged;
+//! - [`sorted`]: the last values, their median and the median of the deviations from it;
+//! - [`decayed`]: all values, older ones for less and less;
+//! - [`rate`]: a share of events, by counts that fade.
+//!
+//! All of them say it in the same figures, a [`Summary`], so that a rule need not know how they came about.
 
-use std::collections::VecDeque;
+mod averaged;
+mod decayed;
+mod rate;
+mod sorted;
+mod window;
 
 use serde::{Deserialize, Serialize};
 
-/// The moments are counted anew when the sum of squares falls to this part of the largest since the last count:
-/// about `n` roundings of 1e-16 of that largest are in it, which must stay below 1e-9 of what is left.
-const CANCELLATION: f64 = 1e-2;
+pub use self::averaged::Averaged;
+pub use self::decayed::Decayed;
+pub use self::rate::Rate;
+pub use self::sorted::Sorted;
+pub use self::window::Window;
+use crate::rule::BaselineSettings;
+use crate::time::Micros;
+
+/// How the usual is made of the values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Mean and standard deviation of the last values.
+    #[default]
+    Classic,
+    /// The same of those before the most recent ones, whose mean is judged, and not each alone.
+    Gaussian,
+    /// Median of the last values, and 1.4826 times the median of their deviations from it.
+    Robust,
+    /// Mean and standard deviation of all values, weighted exponentially.
+    Ewma,
+    /// The share of all events that fade, and how far a share of as many as the value at hand's strays.
+    Deviance,
+}
 
 /// Figures of a baseline at one moment, enough to judge a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// How many values it rests on.
     pub n: usize,
-    /// Their mean; 0 if there are none.
+    /// What is expected: their mean, with [`Method::Robust`] their median, with
+    /// [`Method::Deviance`] the share of hits; 0 if there are none.
     pub mean: f64,
-    /// Their population standard deviation (divided by n, as NumPy's `std` does by default).
+    /// Their population standard deviation (divided by n, as NumPy's `std` does by default); with
+    /// [`Method::Robust`] 1.4826 times the median absolute deviation, which is the same for normal values; with
+    /// [`Method::Deviance`] that of a share of as many events as the value to be judged is of.
     pub std: f64,
+    /// What the time of day or week adds, which is part of `mean`. It has no zero: only its differences mean anything.
+    #[serde(default)]
+    pub seasonal: f64,
 }
 
-/// The last values of one key, oldest first, with their running moments.
-///
-/// The moments are part of the snapshot: a restored baseline answers bit for bit as the one that went on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Baseline {
-    values: VecDeque<f64>,
-    moments: Moments,
+impl Summary {
+    /// The same at a time that adds so much.
+    #[must_use]
+    pub fn at(self, seasonal: f64) -> Self {
+        Self { mean: self.mean - self.seasonal + seasonal, seasonal, ..self }
+    }
+}
+
+/// What a key's values have made usual.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Baseline {
+    /// Of [`Method::Classic`]: 8 bytes a value.
+    Classic(Window),
+    /// Of [`Method::Gaussian`]: 8 bytes a value, and 8 for each of the recent ones. In a box: it is the largest, and others
+    /// are not to pay for it.
+    Gaussian(Box<Averaged>),
+    /// Of [`Method::Robust`]: 16 bytes a value.
+    Robust(Sorted),
+    /// Of [`Method::Ewma`]: 40 bytes in all.
+    Ewma(Decayed),
+    /// Of [`Method::Deviance`]: 56 bytes in all.
+    Deviance(Rate),
 }
 
 impl Baseline {
-    /// Adds a value and lets go of the oldest ones, so that at most `capacity` (at least one) remain.
-    ///
-    /// The capacity is given each time and not kept, so that a changed setting holds from the next value on.
-    /// `value` must be finite and its square must not overflow; anything else would spoil the moments.
-    pub fn push(&mut self, value: f64, capacity: usize) {
-        debug_assert!((value * value).is_finite(), "callers sort out what can't be used");
-        while self.values.len() >= capacity.max(1) {
-            if let Some(oldest) = self.values.pop_front() {
-                self.moments.remove(oldest, self.values.len());
-            }
-        }
-        self.values.push_back(value);
-        self.moments.add(value, self.values.len());
-        if self.moments.are_worn(self.values.len()) {
-            self.moments = Moments::of(&self.values);
-        }
-    }
-
-    /// Number, mean and standard deviation of the values.
+    /// Of no value yet.
     #[must_use]
-    pub fn summary(&self) -> Summary {
-        let n = self.values.len();
-        let variance = if n == 0 { 0.0 } else { self.moments.squares / n as f64 };
-        Summary { n, mean: self.moments.origin + self.moments.mean, std: variance.max(0.0).sqrt() }
-    }
-
-    /// The values, oldest first.
-    pub fn values(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
-        self.values.iter().copied()
-    }
-}
-
-/// A baseline of just these values, oldest first: how a lasting change becomes the new normal.
-impl From<VecDeque<f64>> for Baseline {
-    fn from(values: VecDeque<f64>) -> Self {
-        let moments = Moments::of(&values);
-        Self { values, moments }
-    }
-}
-
-/// Mean and squared deviations of the values, kept while values come and go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Moments {
-    /// The mean at the last count. Differences to it are small, and exact for values of one magnitude.
-    origin: f64,
-    /// The mean of the differences to `origin`.
-    mean: f64,
-    /// The sum of the squared deviations from the mean.
-    squares: f64,
-    /// The largest `squares` since the last count: its rounding errors are still in the sums.
-    peak: f64,
-    /// Values added since the last count.
-    added: usize,
-}
-
-impl Moments {
-    /// Counts from the values: two passes with the correction of Chan, Golub and LeVeque (1983).
-    fn of(values: &VecDeque<f64>) -> Self {
-        let Some(&pivot) = values.front() else { return Self::default() };
-        let n = values.len() as f64;
-        // Equal values give differences of exactly 0, and so a standard deviation of exactly 0.
-        let origin = pivot + values.iter().map(|value| value - pivot).sum::<f64>() / n;
-        let sum: f64 = values.iter().map(|value| value - origin).sum();
-        let raw: f64 = values.iter().map(|value| (value - origin).powi(2)).sum();
-        let squares = (raw - sum * sum / n).max(0.0);
-        Self { origin, mean: sum / n, squares, peak: squares, added: 0 }
-    }
-
-    /// Takes in a value that is the `n`-th now.
-    fn add(&mut self, value: f64, n: usize) {
-        let difference = value - self.origin;
-        let before = difference - self.mean;
-        self.mean += before / n as f64;
-        self.squares += before * (difference - self.mean);
-        self.peak = self.peak.max(self.squares);
-        self.added += 1;
-    }
-
-    /// Takes out a value, after which `n` remain.
-    fn remove(&mut self, value: f64, n: usize) {
-        if n == 0 {
-            *self = Self::default();
-            return;
+    pub fn new(method: Method) -> Self {
+        match method {
+            Method::Classic => Self::Classic(Window::default()),
+            Method::Gaussian => Self::Gaussian(Box::default()),
+            Method::Robust => Self::Robust(Sorted::default()),
+            Method::Ewma => Self::Ewma(Decayed::default()),
+            Method::Deviance => Self::Deviance(Rate::default()),
         }
-        let difference = value - self.origin;
-        let before = difference - self.mean;
-        self.mean -= before / n as f64;
-        self.squares -= before * (difference - self.mean);
     }
 
-    /// Whether it is time to count anew.
-    fn are_worn(&self, n: usize) -> bool {
-        // Written so that NaN counts as worn too.
-        let sound = self.squares >= self.peak * CANCELLATION;
-        !sound || self.added >= n
+    /// Notes that `value` has come, and returns what is to be judged: with [`Method::Gaussian`] the mean of the most
+    /// recent values, this one included, as they would have been at this time of day or week; else the value.
+    /// `seasonal` is what the time adds to this one.
+    pub fn see(&mut self, value: f64, seasonal: f64, settings: &BaselineSettings) -> f64 {
+        match self {
+            Self::Gaussian(averaged) => value + averaged.see(value - seasonal, settings.recent),
+            _ => value,
+        }
+    }
+
+    /// Learns from the value that was seen last, without what the time adds to it. It must be finite, and its square must not
+    /// overflow.
+    ///
+    /// With [`Method::Deviance`], it is a share of so many `events`, which came until `at`; other methods don't ask.
+    /// Settings are given each time and not kept, so that changed ones hold from the next value on.
+    pub fn learn(&mut self, value: f64, events: f64, at: Micros, settings: &BaselineSettings) {
+        debug_assert!((value * value).is_finite(), "callers sort out what can't be used");
+        match self {
+            Self::Classic(window) => window.push(value, settings.samples),
+            Self::Gaussian(averaged) => averaged.learn(settings.recent, settings.samples),
+            Self::Robust(sorted) => sorted.push(value, settings.samples),
+            Self::Ewma(decayed) => decayed.push(value, settings.alpha),
+            Self::Deviance(rate) => rate.push(value, events, at),
+        }
+    }
+
+    /// What is usual; with [`Method::Deviance`], of a share of so many `events`.
+    #[must_use]
+    pub fn summary(&self, events: f64) -> Summary {
+        match self {
+            Self::Classic(window) => window.summary(),
+            Self::Gaussian(averaged) => averaged.summary(),
+            Self::Robust(sorted) => sorted.summary(),
+            Self::Ewma(decayed) => decayed.summary(),
+            Self::Deviance(rate) => rate.summary(events),
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Key, Peak, Reason, State};
-use crate::baseline::Summary;
+use crate::baseline::{Method, Summary};
 use crate::rule::{Criterion, Rule, RuleEvidence, Side};
+use crate::season::Period;
 use crate::time::{Interval, Micros};
 
 /// A change of an incident, as it leaves on `NAME.anomalies`.
@@ -36,7 +37,7 @@ pub struct Anomaly {
     pub severity: Severity,
     /// How far out the value is, in the unit of `threshold`; 0 where there is no verdict. See [`crate::rule::Verdict`].
     pub score: f64,
-    /// The last value.
+    /// The last value; with the method `gaussian` the mean of the last ones.
     pub value: f64,
     /// What a score has to exceed.
     pub threshold: f64,
@@ -74,17 +75,26 @@ impl Evidence {
 pub struct BaselineFigures {
     /// How many values it rests on.
     pub n: usize,
-    /// Their mean.
+    /// What was expected: their mean, or what stands for it by `method`.
     pub mean: f64,
-    /// Their population standard deviation.
+    /// Their population standard deviation, or what stands for it by `method`.
     pub std: f64,
+    /// How the two were made: see [`Summary`].
+    pub method: Method,
     /// Which season it belongs to.
     pub season: Season,
 }
 
-impl From<Summary> for BaselineFigures {
-    fn from(Summary { n, mean, std }: Summary) -> Self {
-        Self { n, mean, std, season: Season::None }
+impl BaselineFigures {
+    /// Those of a summary.
+    pub(crate) fn new(summary: &Summary, method: Method, period: Option<Period>) -> Self {
+        let Summary { n, mean, std, .. } = *summary;
+        let season = match period {
+            None => Season::None,
+            Some(Period::Day) => Season::Day,
+            Some(Period::Week) => Season::Week,
+        };
+        Self { n, mean, std, method, season }
     }
 }
 
@@ -140,7 +150,8 @@ impl Kind {
             (Criterion::Zscore { .. }, Side::Up) => Self::HighLatency,
             (Criterion::Zscore { .. }, Side::Down) => Self::LowLatency,
             (Criterion::Spike { .. }, Side::Up) => Self::ErrorSpike,
-            (Criterion::Spike { .. }, Side::Down) => Self::ErrorDrop,
+            (Criterion::Deviance { .. }, Side::Up) => Self::ErrorRate,
+            (Criterion::Spike { .. } | Criterion::Deviance { .. }, Side::Down) => Self::ErrorDrop,
         }
     }
 }
@@ -151,6 +162,7 @@ impl Kind {
 /// |----------|---------|---------------|-----------------|
 /// | `zscore` | below 2 | from 2 (z 6)  | from 4 (z 12)   |
 /// | `spike`  | never   | from 1        | from 1.5        |
+/// | deviance | below 1.5 | from 1.5    | from 3          |
 ///
 /// A rate can't grow much further than to five times its mean, so a spike's steps are shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -171,6 +183,7 @@ impl Severity {
         let (warning, critical) = match rule.criterion {
             Criterion::Zscore { .. } => (2.0, 4.0),
             Criterion::Spike { .. } => (1.0, 1.5),
+            Criterion::Deviance { .. } => (1.5, 3.0),
         };
         match score / rule.threshold() {
             times if times >= critical => Self::Critical,

@@ -3,7 +3,7 @@
 use super::*;
 
 fn usual(mean: f64, std: f64) -> Summary {
-    Summary { n: 1000, mean, std }
+    Summary { n: 1000, mean, std, ..Summary::default() }
 }
 
 fn side(rule: &Rule, value: f64, mean: f64, std: f64) -> Option<Side> {
@@ -26,7 +26,7 @@ fn a_spread_of_nothing_hides_a_jump_unless_it_is_lifted() {
     let mut rule = Settings::zscore().rule;
     let verdict = rule.judge(9000.0, &usual(100.0, 0.0));
     assert_eq!(verdict, Verdict { expected: Some(100.0), ..Verdict::default() });
-    rule.criterion = Criterion::Zscore { threshold: 3.0, min_std: 5.0 };
+    rule.criterion = Criterion::Zscore { threshold: 3.0, min_std: 5.0, min_std_ratio: 0.0 };
     let verdict = rule.judge(120.0, &usual(100.0, 0.0));
     assert_eq!((verdict.exceeds, verdict.score), (Some(Side::Up), Some(4.0)));
     assert_eq!((verdict.lower, verdict.upper), (Some(85.0), Some(115.0)));
@@ -34,7 +34,7 @@ fn a_spread_of_nothing_hides_a_jump_unless_it_is_lifted() {
 
 #[test]
 fn a_baseline_too_short_has_no_verdict() {
-    let short = Summary { n: 9, mean: 100.0, std: 1.0 };
+    let short = Summary { n: 9, ..usual(100.0, 1.0) };
     assert_eq!(Settings::zscore().rule.judge(9000.0, &short), Verdict::default());
     let zero = Rule { min_samples: 0, ..Settings::zscore().rule };
     assert_eq!(zero.judge(1.0, &Summary::default()), Verdict::default());

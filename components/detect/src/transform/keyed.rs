@@ -36,6 +36,8 @@ pub(crate) struct Detecting {
     has_evicted: AtomicBool,
     /// What is judged.
     field: OwnedValuePath,
+    /// Where it says of how many events that is a share, if that is asked for.
+    count_field: Option<OwnedValuePath>,
     /// Where an event that is a window's result says when that began and ended.
     window: [OwnedValuePath; 2],
     /// The fields of a score.
@@ -72,6 +74,8 @@ pub(super) struct Point {
     pub(super) window: Interval,
     /// The value.
     pub(super) value: f64,
+    /// Of how many events it is a share, where that is asked for and known.
+    pub(super) events: Option<f64>,
 }
 
 /// What one shard has made in one step.
@@ -132,6 +136,7 @@ impl Detecting {
             max_keys: plan.max_keys,
             has_evicted: AtomicBool::new(false),
             field: plan.field.path().clone(),
+            count_field: plan.count_field.map(|field| field.path().clone()),
             window: [settings::window_start(), settings::window_end()],
             scores: plan.score_columns(),
         })
@@ -151,6 +156,7 @@ impl Keyed for Detecting {
 
         let column = |path| batch.columns().find(path);
         let (value, start, end) = (column(&self.field), column(&self.window[0]), column(&self.window[1]));
+        let count = self.count_field.as_ref().and_then(column);
         let field = |row, column: Option<usize>| column.map_or(Field::Missing, |column| batch.field(row, column));
         let group_by = self.shared.group_by.places(batch);
         // Most rows of a batch are of few keys: each is put into bytes of its own once, and sent to its shard once.
@@ -182,7 +188,7 @@ impl Keyed for Detecting {
                     known.entry(name).or_insert((shard, number))
                 }
             };
-            parts[shard].points.push(Point { row: place, key, window, value });
+            parts[shard].points.push(Point { row: place, key, window, value, events: field(index, count).number() });
         }
         Split { parts: parts.into_iter().map(Some).collect(), ..Split::empty(0, batch.blocks().len()) }
     }

@@ -13,7 +13,7 @@
 //! matters neither which shard owns a key nor whether that shard has anything in the batch.
 //!
 //! Windows have sorted out times too far ahead to be believed. Single events are believed: one from the year 9999 holds
-//! up its key's incidents, whose time does not go back, and ends those of others that are open then.
+//! up its key's incidents and seasons, whose time does not go back, and ends those of others that are open then.
 //!
 //! **The end of the input** resolves nothing: an incident that is open then stays open, for nobody has seen it end.
 //! A later run that goes on from the same state goes on with the incident too.

@@ -46,6 +46,8 @@ pub(super) struct Plan<'s> {
     pub(super) algorithm: &'static str,
     /// What is judged.
     pub(super) field: &'s FieldPath,
+    /// Of how many events it is a share, if that is asked for.
+    pub(super) count_field: Option<&'s FieldPath>,
     /// What makes a key.
     pub(super) group_by: &'s [FieldPath],
     /// How it is judged.
@@ -123,7 +125,7 @@ impl Plan<'_> {
 
     /// The fields without which there is nothing to judge.
     pub(super) fn needs(&self) -> Reads {
-        let fields = std::iter::once(self.field).chain(self.group_by);
+        let fields = self.judged().chain(self.group_by);
         Reads::Fields(fields.map(|field| field.path().clone()).collect())
     }
 
@@ -152,14 +154,20 @@ impl Plan<'_> {
         Columns::new(first.into_iter().chain(self.key_fields()).chain(figures))
     }
 
+    /// The fields that are judged.
+    fn judged(&self) -> impl Iterator<Item = &FieldPath> {
+        std::iter::once(self.field).chain(self.count_field)
+    }
+
     fn key_fields(&self) -> impl Iterator<Item = OwnedValuePath> {
         self.group_by.iter().map(|field| owned_value_path!("key", key::name(field)))
     }
 
     /// What a baseline is of: one with another fingerprint can't be gone on with. Thresholds and the like may change.
     pub(super) fn fingerprint(&self) -> u64 {
-        let fields = std::iter::once(self.field).chain(self.group_by);
+        let fields = self.judged().chain(self.group_by);
         let paths = fields.map(|field| format!("\n{}", field.path()));
-        xxh3_64(format!("{}{}", self.algorithm, paths.collect::<String>()).as_bytes())
+        let rule::BaselineSettings { method, season, .. } = self.rules.baseline;
+        xxh3_64(format!("{} {method:?} {season:?}{}", self.algorithm, paths.collect::<String>()).as_bytes())
     }
 }

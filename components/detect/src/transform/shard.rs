@@ -18,7 +18,7 @@ use crate::detector::{Detector, KeyState};
 use crate::time::Micros;
 
 /// The version of the snapshot's form: a fingerprint of what the baseline is of, and the core's state.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// When there are too many keys, this part of them goes beyond those that must, so that not every batch looks through
 /// all of them.
@@ -50,7 +50,6 @@ pub(crate) struct Shard {
 }
 
 /// What is kept of a key. How an anomaly and `/metrics` show it follows from its name.
-#[derive(Default)]
 struct Watched {
     state: KeyState,
     /// Whether a snapshot has it, and must be told when it is gone.
@@ -69,14 +68,17 @@ impl Shard {
     fn observe(&mut self, names: &[Arc<[u8]>], points: Vec<Point>, made: &mut Yield) {
         let mut last = vec![None; names.len()];
         made.scored.reserve_exact(points.len());
-        for Point { row, key, window, value } in points {
+        for Point { row, key, window, value, events } in points {
             let name = &names[key as usize];
             let watched = match self.keys.get_mut(name) {
                 Some(watched) => watched,
-                None => self.keys.entry(Arc::clone(name)).or_default(),
+                None => {
+                    let state = self.shared.detector.begin();
+                    self.keys.entry(Arc::clone(name)).or_insert_with(|| Box::new(Watched { state, saved: false }))
+                }
             };
             let (state, shown) = (&mut watched.state, || self.shared.group_by.key(name));
-            match self.shared.detector.observe(state, shown, window, Some(value)) {
+            match self.shared.detector.observe(state, shown, window, Some(value), events) {
                 Ok(observation) => {
                     if !observation.anomalies.is_empty() {
                         note_open(&mut self.open, name, state);
@@ -185,7 +187,10 @@ impl keyed::Shard for Shard {
     fn load(&mut self, key: &[u8], state: &[u8]) -> anyhow::Result<()> {
         let (fingerprint, state): (u64, KeyState) = snapshot::decode(VERSION, state)?;
         let name: Arc<[u8]> = key.into();
-        ensure!(fingerprint == self.shared.fingerprint, "the baseline is of another field, or of other keys");
+        ensure!(
+            fingerprint == self.shared.fingerprint,
+            "the baseline is of another field, of other keys, or by another method"
+        );
         note_open(&mut self.open, &name, &state);
         self.keys.insert(name, Box::new(Watched { state, saved: true }));
         Ok(())

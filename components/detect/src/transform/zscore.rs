@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::keyed::Detecting;
 use super::relearn::Relearn;
 use super::settings::{self, Plan};
+use crate::baseline::Method;
 use crate::rule::{self, BaselineSettings, Confirm, Criterion, Direction, Rule};
+use crate::season::Seasons;
 
 /// Finds values that are far from the mean of the last ones, measured in standard deviations: the classic z-score.
 ///
@@ -30,6 +32,13 @@ pub(crate) struct ZscoreSettings {
     /// A text of more than 1 KiB is cut to that, and ends with `…` and a hash of all of it.
     #[serde(default)]
     group_by: Vec<FieldPath>,
+    /// How the usual is made of values.
+    #[serde(default)]
+    method: ZscoreMethod,
+    /// Whether values are judged by those of the same time of day or week. Incidents are learned from as well: what comes
+    /// every day is no anomaly from the fourth day on. A day counts if the key was known when it began, in UTC.
+    #[serde(default)]
+    season: Seasons,
     /// A value is an anomaly if it is more than this many standard deviations from the mean.
     #[serde(default = "threshold")]
     threshold: f64,
@@ -40,6 +49,9 @@ pub(crate) struct ZscoreSettings {
     /// jump after nothing but equal values is never seen.
     #[serde(default)]
     min_std: f64,
+    /// The standard deviation is also taken to be at least this part of the mean: 0.05 is 5 %. The larger of the two holds.
+    #[serde(default)]
+    min_std_ratio: f64,
     /// An anomaly must also be at least this many times the mean (below the mean: at most the mean divided by it).
     /// With 1, nothing more is asked.
     #[serde(default = "settings::min_effect")]
@@ -63,8 +75,9 @@ pub(crate) struct ZscoreSettings {
     /// is the classic rule, which alarms for ever after a lasting change.
     #[serde(default)]
     relearn_after: Relearn,
-    /// How many keys are remembered. Each takes about 370 bytes at its first value and 900 from its tenth on, and 8 to 16
-    /// bytes for each value of the baseline beyond that; while an incident is open, the baseline's share twice. Beyond
+    /// How many keys are remembered. Each takes about 400 bytes at its first value and 1 KiB from its tenth on, and 8 to 16
+    /// bytes for each value of the baseline beyond that, with `robust` 16 to 32, with `ewma` none, with `gaussian` 8 to 16
+    /// for each of `recent` too; while an incident is open, the baseline's share twice; and what `season` says. Beyond
     /// the limit those whose last value is the oldest are forgotten, a sixteenth of them at once, and counted as errors
     /// `key_evicted`; that it has begun is logged once.
     #[serde(default = "settings::max_keys")]
@@ -75,12 +88,48 @@ pub(crate) struct ZscoreSettings {
     max_series: usize,
 }
 
+/// How the usual is made of values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ZscoreMethod {
+    /// By mean and standard deviation of the last `baseline.samples` values. A value costs O(1).
+    #[default]
+    Classic,
+    /// By the same, of the values before the last `baseline.recent` ones, whose mean is judged, and not each alone: it takes
+    /// a change that lasts, and not one odd value. Anomalies tell how improbable such a value is under a normal
+    /// distribution. A value costs O(`recent`).
+    Gaussian,
+    /// By median and median absolute deviation (times 1.4826) of the last `baseline.samples` values: up to half of them
+    /// may be odd without moving what is usual. Where more than half are equal the deviation is 0: set `min_std` or
+    /// `min_std_ratio`. A value costs O(log `samples`), and a shift of 4 bytes for each of them: 0.1 µs for 1000.
+    Robust,
+    /// By mean and standard deviation of all values, older ones for exponentially less by `baseline.alpha`. A value costs
+    /// O(1), a key 40 bytes.
+    Ewma,
+}
+
+impl From<ZscoreMethod> for Method {
+    fn from(method: ZscoreMethod) -> Self {
+        match method {
+            ZscoreMethod::Classic => Self::Classic,
+            ZscoreMethod::Gaussian => Self::Gaussian,
+            ZscoreMethod::Robust => Self::Robust,
+            ZscoreMethod::Ewma => Self::Ewma,
+        }
+    }
+}
+
 /// Which values are the usual ones.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct ZscoreBaseline {
-    /// The last so many of a key, up to a million.
+    /// The last so many of a key, up to a million. Not for `ewma`, which counts all.
     samples: usize,
+    /// With `gaussian`, the mean of so many last values is judged, up to 1000.
+    recent: usize,
+    /// With `ewma`, each value takes this part of their weight from those before it: half a weight is left after
+    /// 0.69 / `alpha` values. Above 0, below 1.
+    alpha: f64,
     /// With fewer there is no verdict.
     min_samples: usize,
     /// Whether anomalies, confirmed or not, are kept out.
@@ -90,8 +139,8 @@ struct ZscoreBaseline {
 impl Default for ZscoreBaseline {
     fn default() -> Self {
         let rule::Settings { rule, baseline, .. } = rule::Settings::zscore();
-        let BaselineSettings { samples, exclude_anomalies } = baseline;
-        Self { samples, min_samples: rule.min_samples, exclude_anomalies }
+        let BaselineSettings { samples, recent, alpha, exclude_anomalies, .. } = baseline;
+        Self { samples, recent, alpha, min_samples: rule.min_samples, exclude_anomalies }
     }
 }
 
@@ -105,16 +154,19 @@ fn direction() -> Direction {
 
 impl ZscoreSettings {
     fn plan(&self) -> Plan<'_> {
-        let ZscoreBaseline { samples, min_samples, exclude_anomalies } = self.baseline;
-        let criterion = Criterion::Zscore { threshold: self.threshold, min_std: self.min_std };
+        let ZscoreBaseline { samples, recent, alpha, min_samples, exclude_anomalies } = self.baseline;
+        let Self { threshold, min_std, min_std_ratio, .. } = *self;
+        let (method, season) = (self.method.into(), self.season);
+        let criterion = Criterion::Zscore { threshold, min_std, min_std_ratio };
         Plan {
             algorithm: Self::NAME,
             field: &self.field,
+            count_field: None,
             group_by: &self.group_by,
             rules: rule::Settings {
                 rule: Rule { criterion, direction: self.direction, min_effect: self.min_effect, min_samples },
                 confirm: self.confirm,
-                baseline: BaselineSettings { samples, exclude_anomalies },
+                baseline: BaselineSettings { method, season, samples, recent, alpha, exclude_anomalies },
                 resolve_after: self.resolve_after.into(),
                 cooldown: self.cooldown.into(),
                 relearn_after: self.relearn_after.0,
@@ -179,20 +231,26 @@ mod tests {
     #[test]
     fn every_setting_arrives() {
         let settings: ZscoreSettings = toml::from_str(
-            "field = 'x'\nthreshold = 4\ndirection = 'down'\nmin_std = 0.5\nmin_effect = 1.5\nconfirm = '2 of 3'\n\
-             baseline = { min_samples = 30 }\nresolve_after = '20s'\ncooldown = '0s'\nrelearn_after = 'never'",
+            "field = 'x'\nthreshold = 4\ndirection = 'down'\nmin_std = 0.5\nmin_std_ratio = 0.1\nmin_effect = 1.5\n\
+             confirm = '2 of 3'\nmethod = 'ewma'\nseason = 'week'\nbaseline = { min_samples = 30, recent = 5, alpha = 0.1 }\nresolve_after = '20s'\ncooldown = '0s'\nrelearn_after = 'never'",
         )
         .unwrap();
         let classic = rule::Settings::zscore();
         let expected = rule::Settings {
             rule: Rule {
-                criterion: Criterion::Zscore { threshold: 4.0, min_std: 0.5 },
+                criterion: Criterion::Zscore { threshold: 4.0, min_std: 0.5, min_std_ratio: 0.1 },
                 direction: Direction::Down,
                 min_effect: 1.5,
                 min_samples: 30,
             },
             confirm: Confirm::new(2, 3).unwrap(),
-            baseline: classic.baseline,
+            baseline: BaselineSettings {
+                method: Method::Ewma,
+                season: Seasons::Week,
+                recent: 5,
+                alpha: 0.1,
+                ..classic.baseline
+            },
             resolve_after: std::time::Duration::from_secs(20),
             cooldown: std::time::Duration::ZERO,
             relearn_after: None,

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
+mod deviance;
+mod methods;
 mod noise;
 mod reference;
+mod scipy;
 mod snapshot;
 mod traps;
 
@@ -28,15 +31,16 @@ impl Run {
     fn new(settings: Settings) -> Self {
         let (component, field) = match settings.rule.criterion {
             Criterion::Zscore { .. } => ("latency", "latency_mean"),
-            Criterion::Spike { .. } => ("errors", "error_rate"),
+            Criterion::Spike { .. } | Criterion::Deviance { .. } => ("errors", "error_rate"),
         };
         assert_eq!(settings.problems(), []);
         let identity =
             Identity { pipeline: "demo".to_owned(), component: component.to_owned(), field: "value".to_owned() };
+        let detector = Detector::new(settings, identity, Measure::of_field(field, component));
         Self {
-            detector: Detector::new(settings, identity, Measure::of_field(field, component)),
+            state: detector.begin(),
+            detector,
             key: Key::from([("service".to_owned(), "payment-service".to_owned())]),
-            state: KeyState::default(),
             second: 0,
             anomalies: Vec::new(),
         }
@@ -46,7 +50,8 @@ impl Run {
     fn see(&mut self, value: f64) -> Option<Observation> {
         let window = self.window();
         self.second += 1;
-        let observation = self.detector.observe(&mut self.state, || self.key.clone(), window, Some(value)).ok()?;
+        let observation =
+            self.detector.observe(&mut self.state, || self.key.clone(), window, Some(value), None).ok()?;
         self.anomalies.extend(observation.anomalies.iter().cloned());
         Some(observation)
     }

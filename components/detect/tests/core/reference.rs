@@ -38,7 +38,9 @@ struct Figures {
 impl Figures {
     fn settings(&self) -> Settings {
         let (mut settings, criterion) = match (self.threshold, self.min_std, self.factor, self.min_value) {
-            (Some(threshold), Some(min_std), ..) => (Settings::zscore(), Criterion::Zscore { threshold, min_std }),
+            (Some(threshold), Some(min_std), ..) => {
+                (Settings::zscore(), Criterion::Zscore { threshold, min_std, min_std_ratio: 0.0 })
+            }
             (.., Some(factor), Some(min_value)) => (Settings::spike(), Criterion::Spike { factor, min_value }),
             _ => panic!("neither rule"),
         };
@@ -68,9 +70,9 @@ fn verdicts_are_numpys() {
         let mut run = Run::new(settings);
         for (index, (value, verdict)) in case.values.iter().zip(&case.verdicts).enumerate() {
             let place = format!("{}, value {index}", case.name);
-            let summary = run.state.baseline().summary();
+            let summary = run.state.baseline().summary(1.0);
             let window = run.window();
-            let observed = run.detector.observe(&mut run.state, || run.key.clone(), window, number(value));
+            let observed = run.detector.observe(&mut run.state, || run.key.clone(), window, number(value), None);
             let Some((mean, std, score, anomaly)) = *verdict else {
                 assert!(observed.is_err() || summary.n < settings.rule.min_samples, "{place}");
                 continue;
@@ -92,7 +94,7 @@ fn verdicts_are_numpys() {
                 Criterion::Spike { factor, min_value } if mean > min_value / factor => {
                     assert_close(judged.score.unwrap(), score.unwrap(), 0.0, &place);
                 }
-                Criterion::Spike { .. } => {}
+                Criterion::Spike { .. } | Criterion::Deviance { .. } => {}
             }
         }
     }
@@ -122,7 +124,7 @@ fn what_cannot_be_used_is_told_and_changes_nothing() {
         (Some(1e151), Unusable::Infinite),
     ];
     for (value, reason) in cases {
-        assert_eq!(run.detector.observe(&mut run.state, || run.key.clone(), window, value), Err(reason));
+        assert_eq!(run.detector.observe(&mut run.state, || run.key.clone(), window, value, None), Err(reason));
         assert_eq!(run.state, before);
     }
     assert!(run.see(f64::MAX).is_none() && run.see(300.0).is_some());

@@ -53,7 +53,7 @@ fn anomalies(settings: Settings, stream: &[Sent], cut: impl Fn(usize) -> bool) -
         }
         let window = run.window();
         run.second += 1;
-        if let Ok(observation) = run.detector.observe(&mut run.state, || run.key.clone(), window, value) {
+        if let Ok(observation) = run.detector.observe(&mut run.state, || run.key.clone(), window, value, None) {
             run.anomalies.extend(observation.anomalies);
         }
     }
@@ -100,6 +100,6 @@ fn a_full_state_is_hardly_more_than_its_values() {
     run.see_all(calm(2000));
     let size = postcard::to_stdvec(&run.state).unwrap().len();
     assert!(size < 1000 * 8 + 512, "{size} bytes");
-    let empty = postcard::to_stdvec(&KeyState::default()).unwrap().len();
+    let empty = postcard::to_stdvec(&Run::new(Settings::zscore()).state).unwrap().len();
     assert!(empty < 64, "{empty} bytes");
 }

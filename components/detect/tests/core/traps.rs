@@ -9,7 +9,7 @@ const BACK: Option<Reason> = Some(Reason::BackToNormal);
 
 fn with_zscore(settings: Settings, threshold: f64, min_std: f64) -> Settings {
     let mut settings = settings;
-    settings.rule.criterion = Criterion::Zscore { threshold, min_std };
+    settings.rule.criterion = Criterion::Zscore { threshold, min_std, min_std_ratio: 0.0 };
     settings
 }
 
@@ -68,7 +68,7 @@ fn the_verdict_can_be_computed_again_from_the_event() {
     other.confirm = Confirm::new(4, 5).unwrap();
     assert_eq!(other.confirmed(), None);
     let mut other = open.evidence.rule().unwrap().clone();
-    other.rule.criterion = Criterion::Zscore { threshold: open.score, min_std: 0.0 };
+    other.rule.criterion = Criterion::Zscore { threshold: open.score, min_std: 0.0, min_std_ratio: 0.0 };
     assert_eq!(other.confirmed(), None);
 }
 

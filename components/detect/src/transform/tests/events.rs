@@ -110,6 +110,19 @@ fn what_can_not_be_used_is_counted_and_passed_on() {
 }
 
 #[test]
+fn a_share_is_judged_with_its_number_of_events() {
+    let toml = "field = 'share'\ngroup_by = ['service']\nmethod = 'deviance'\ncount_field = 'n'\ncooldown = '0s'";
+    let mut driver = Driver::new("spike", toml, 2);
+    let line = |share: f64, n: &str| format!(r#"{{"service": "web", "share": {share}, "n": {n}}}"#);
+    let usual = (0..100).map(|second| (second, line(0.01, "1000")));
+    let after = [line(0.3, "10"), line(0.3, "null"), line(0.3, "0"), line(3.0, "10"), line(0.3, "1000")];
+    driver.feed(lines(&usual.chain((100..).zip(after)).collect::<Vec<_>>()));
+    assert_eq!(driver.told(), [(104, "open web".to_owned())]);
+    assert_eq!(driver.errors, BTreeMap::from([("missing", 1), ("not_a_share", 2)]));
+    assert_eq!(driver.anomalies[0]["type"], "error_rate");
+}
+
+#[test]
 fn nothing_changes_the_baseline_that_can_not_be_used() {
     let (mut plain, mut mixed) = (Driver::new("zscore", &zscore(""), 1), Driver::new("zscore", &zscore(""), 1));
     plain.feed(batch(&slow()));

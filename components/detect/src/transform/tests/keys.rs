@@ -73,17 +73,20 @@ fn a_baseline_outlives_new_thresholds_but_no_other_field() {
     assert_eq!(told("zscore", &zscore("")), 1);
     assert_eq!(told("zscore", &zscore("threshold = 50")), 0);
     assert_eq!(told("zscore", &zscore("threshold = 5\nbaseline.samples = 20\nconfirm = '1 of 2'")), 1);
+    assert_eq!(told("zscore", &zscore("min_std_ratio = 0.1\nbaseline.alpha = 0.5\nbaseline.recent = 3")), 1);
 
     for (name, toml) in [
         ("spike", zscore("")),
         ("zscore", "field = 'samples'\ngroup_by = ['service']".to_owned()),
         ("zscore", "field = 'value'".to_owned()),
         ("zscore", "field = 'value'\ngroup_by = ['service', 'host']".to_owned()),
+        ("zscore", zscore("method = 'robust'")),
+        ("zscore", zscore("season = 'day'")),
     ] {
         let mut other = Driver::new(name, &toml, 1);
         let (key, state) = driver.store.iter().next().expect("a state");
         let error = other.shards[0].load(key, state).expect_err("it does not fit").to_string();
-        assert_eq!(error, "the baseline is of another field, or of other keys");
+        assert_eq!(error, "the baseline is of another field, of other keys, or by another method");
     }
 }
 

@@ -70,13 +70,56 @@ fn rejects_what_it_must() {
         ("zscore", "field = 'x'\nmax_keys = 0", "max_keys: `max_keys` must be at least 1"),
         ("zscore", "field = '.'", "`.` is the whole event; a field is expected here"),
         ("spike", "field = 'x'\nfactor = 1", "factor: `factor` must be a number above 1"),
+        ("zscore", "field = 'x'\nmin_std_ratio = -1", "min_std_ratio: `min_std_ratio` must be 0 or a number above it"),
+        (
+            "zscore",
+            "field = 'x'\nbaseline.recent = 0",
+            "baseline.recent: `baseline.recent` must be a number from 1 to 1000",
+        ),
+        (
+            "zscore",
+            "field = 'x'\nbaseline.alpha = 1",
+            "baseline.alpha: `baseline.alpha` must be a number above 0 and below 1",
+        ),
+        (
+            "zscore",
+            "field = 'x'\nmethod = 'deviance'",
+            "unknown variant `deviance`, expected one of `classic`, `gaussian`, `robust`, `ewma`",
+        ),
+        (
+            "zscore",
+            "field = 'x'\nseason = 'year'",
+            "unknown variant `year`, expected one of `none`, `day`, `week`, `auto`",
+        ),
+        ("spike", "field = 'x'\nthreshold = 3", "threshold: `threshold` is for `method = \"deviance\"`"),
+        ("spike", "field = 'x'\ncount_field = 'n'", "count_field: `count_field` is for `method = \"deviance\"`"),
+        (
+            "spike",
+            "field = 'x'\ncount_field = 'n'\nmethod = 'deviance'\nfactor = 5",
+            "factor: `factor` is for `method = \"classic\"`",
+        ),
+        (
+            "spike",
+            "field = 'x'\nmethod = 'deviance'",
+            "count_field: `count_field` is missing, which `method = \"deviance\"` needs",
+        ),
+        (
+            "spike",
+            "field = 'x'\ncount_field = 'n'\nmethod = 'deviance'\nmin_value = 1",
+            "min_value: `min_value` must be a share from 0 to below 1",
+        ),
+        (
+            "spike",
+            "field = 'x'\ncount_field = 'n'\nmethod = 'deviance'\nbaseline.exclude_anomalies = false",
+            "baseline.exclude_anomalies: `baseline.exclude_anomalies` must be true where `method` is \"deviance\"",
+        ),
         ("spike", "field = 'x'\nmin_value = nan", "min_value: `min_value` must be 0 or a number above it"),
         ("spike", "field = 'x'\ngroup_by = ['a', '.a']", "group_by[1]: `.a` stands here twice"),
     ] {
         assert_eq!(problems(name, toml), [expected], "{toml}");
     }
     assert!(problems("zscore", "field = 'x'\nconfirm = '4 of 3'")[0].starts_with("expected \"M of N\""));
-    assert!(problems("spike", "field = 'x'\nthreshold = 3")[0].starts_with("unknown field `threshold`"));
+    assert!(problems("zscore", "field = 'x'\nfactor = 3")[0].starts_with("unknown field `factor`"));
     assert!(problems("spike", "field = 'x'\nbaseline.size = 3")[0].starts_with("unknown field `size`"));
     let all = "field = 'x'\nthreshold = -1\nmin_std = -1\nmin_effect = 0\nbaseline.samples = 0\nmax_keys = 0";
     assert_eq!(problems("zscore", all).len(), 6, "all that is wrong is said at once");
@@ -96,6 +139,8 @@ fn says_what_it_reads_and_makes() {
     assert_eq!(plan.needs(&NoConditions), fields(&["a.b", "http.status"]));
     let reads = ["a.b", "http.status", "window.start", "window.end", "window.samples"];
     assert_eq!(plan.reads(&NoConditions), fields(&reads));
+    let of_shares = super::plan("spike", "field = '.a.b'\nmethod = 'deviance'\ncount_field = 'n'");
+    assert_eq!(of_shares.describe().needs(&NoConditions), fields(&["a.b", "n"]));
     assert_eq!(plan.ports(), ["anomalies", "scores"]);
     assert_eq!(plan.makes(""), Makes::Same);
     let scores = ["timestamp", "field", "key.\"http.status\"", "value", "expected", "lower", "upper", "score"];

@@ -4,14 +4,22 @@
 //! all that a snapshot needs. Nothing here reads a clock or knows of batches: the same points in the same order give
 //! the same anomalies, byte for byte, wherever they are cut and resumed.
 
+mod value;
+
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Baseline;
+pub use self::value::Unusable;
+use self::value::share;
+pub(crate) use self::value::usable;
+use crate::baseline::{Baseline, Method};
 use crate::explain::{Ending, Measure, Sentence};
-use crate::incident::{Anomaly, Change, Evidence, Identity, Incident, Key, Kind, Peak, Reason, Seen, event, hex};
-use crate::rule::{BaselineSettings, Point, Rule, RuleEvidence, Settings, VALUE_LIMIT};
+use crate::incident::{
+    Anomaly, BaselineFigures, Change, Evidence, Identity, Incident, Key, Kind, Peak, Reason, Seen, event, hex,
+};
+use crate::rule::{Point, Rule, RuleEvidence, Settings};
+use crate::season::{Period, Season};
 use crate::time::{Interval, Micros};
 
 /// An anomaly shows at least so many last points.
@@ -27,16 +35,18 @@ pub struct Detector {
     measure: Measure,
 }
 
-/// What a detector knows of one key: 8 to 16 bytes for each value of the baseline, twice that while an incident is open,
-/// 48 for each of the last points, and 200 more.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What a detector knows of one key: its baseline (see [`Baseline`]; vectors have up to twice the room), twice that while
+/// an incident is open, 56 bytes for each of the last points, and 200 more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyState {
     baseline: Baseline,
+    /// If one is looked for: what the time adds to the baseline.
+    season: Option<Box<Season>>,
     /// The last points, oldest first.
     recent: VecDeque<Point>,
     incident: Incident,
-    /// The values since the incident opened: the baseline to be, should they stay.
-    since_open: VecDeque<f64>,
+    /// Of the values since the incident opened: the baseline to be, should they stay.
+    since_open: Option<Box<Baseline>>,
     /// The latest event time.
     now: Option<Micros>,
 }
@@ -53,7 +63,7 @@ pub struct Observation {
 /// A point with what was expected of it, as it leaves on `NAME.scores`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// The value.
+    /// What was judged: the value, or with [`crate::baseline::Method::Gaussian`] the mean of the most recent ones.
     pub value: f64,
     /// The baseline's mean; none while it is too short.
     pub expected: Option<f64>,
@@ -63,29 +73,6 @@ pub struct Score {
     pub upper: Option<f64>,
     /// How far out the value is; none without a verdict. See [`crate::rule::Verdict`].
     pub score: Option<f64>,
-}
-
-/// Why a value was not used. It changes nothing, and is to be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusable {
-    /// There was none, or it was no number.
-    Missing,
-    /// It was NaN.
-    NotANumber,
-    /// It was infinite, or too large for its square to be a number (beyond [`VALUE_LIMIT`]).
-    Infinite,
-}
-
-impl Unusable {
-    /// The reason's name in metrics.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::NotANumber => "not_a_number",
-            Self::Infinite => "infinite",
-        }
-    }
 }
 
 impl KeyState {
@@ -101,17 +88,22 @@ impl KeyState {
         self.now
     }
 
-    /// The values that are usual now.
+    /// What is usual now, without what the time adds.
     #[must_use]
     pub fn baseline(&self) -> &Baseline {
         &self.baseline
     }
 
+    /// The season that holds now.
+    fn period(&self) -> Option<Period> {
+        self.season.as_ref()?.period()
+    }
+
     /// Cleans up after an incident.
     fn settle(&mut self, reason: Reason) {
-        let values = std::mem::take(&mut self.since_open);
-        if reason == Reason::NewNormal {
-            self.baseline = values.into();
+        let since_open = self.since_open.take();
+        if let (Reason::NewNormal, Some(baseline)) = (reason, since_open) {
+            self.baseline = *baseline;
         }
         // The points before a break confirm nothing after it.
         if reason != Reason::BackToNormal {
@@ -127,6 +119,19 @@ impl Detector {
         Self { settings, half: settings.rule.relaxed(), identity, measure }
     }
 
+    /// A key of which nothing is known yet.
+    #[must_use]
+    pub fn begin(&self) -> KeyState {
+        KeyState {
+            baseline: Baseline::new(self.settings.baseline.method),
+            season: Season::new(self.settings.baseline.season),
+            recent: VecDeque::new(),
+            incident: Incident::default(),
+            since_open: None,
+            now: None,
+        }
+    }
+
     /// The field that it judges.
     #[must_use]
     pub fn field(&self) -> &str {
@@ -136,7 +141,8 @@ impl Detector {
     /// Judges a key's next value by those before it, and then learns from it.
     ///
     /// Values are to come in the order of event time; one that comes out of order is taken as of the latest time seen.
-    /// `key` is asked only where there is something to tell, which is seldom.
+    /// `events` is of how many the value is a share; only [`Method::Deviance`] asks for it. `key` is asked only where there
+    /// is something to tell, which is seldom.
     ///
     /// # Errors
     /// If the value can't be used. The state is as before then.
@@ -146,40 +152,56 @@ impl Detector {
         key: impl Fn() -> Key + Copy,
         window: Interval,
         value: Option<f64>,
+        events: Option<f64>,
     ) -> Result<Observation, Unusable> {
+        let settings = &self.settings.baseline;
         let value = usable(value)?;
+        let events = if settings.method == Method::Deviance { share(value, events)? } else { 1.0 };
         let mut anomalies = Vec::new();
         anomalies.extend(self.advance(state, key, window.end));
 
         let now = state.now.map_or(window.end, |latest| latest.max(window.end));
-        let point = Point { window, value, baseline: state.baseline.summary() };
-        let verdict = self.settings.rule.judge(value, &point.baseline);
+        let seasonal = match &mut state.season {
+            Some(season) => season.offset(window.start, settings.remembered()),
+            None => 0.0,
+        };
+        let judged = state.baseline.see(value, seasonal, settings);
+        let point = Point { window, value: judged, baseline: state.baseline.summary(events).at(seasonal) };
+        let verdict = self.settings.rule.judge(judged, &point.baseline);
         state.now = Some(now);
         push_bounded(&mut state.recent, point, self.settings.confirm.of().max(POINTS_SHOWN));
 
-        let BaselineSettings { samples, exclude_anomalies } = self.settings.baseline;
         // Where anomalies enter the baseline, a long incident would become its own excuse: it is over when values are
         // back at what was usual before it.
-        let before = state.incident.open().filter(|_| !exclude_anomalies).map(|open| open.baseline);
+        let before =
+            state.incident.open().filter(|_| !settings.exclude_anomalies).map(|open| open.baseline.at(seasonal));
+        let least = self.settings.rule.min_samples;
         let seen = Seen {
             now,
-            point: Peak { value, score: verdict.score.unwrap_or(0.0), timestamp: window.end },
+            point: Peak { value: judged, score: verdict.score.unwrap_or(0.0), timestamp: window.end },
             baseline: point.baseline,
             anomaly: self.settings.rule.confirmed(self.settings.confirm, state.recent.iter().rev()),
-            half: self.half.judge(value, &before.unwrap_or(point.baseline)).exceeds,
-            can_relearn: state.since_open.len() >= self.settings.rule.min_samples,
+            half: self.half.judge(judged, &before.unwrap_or(point.baseline)).exceeds,
+            can_relearn: state.since_open.as_ref().is_some_and(|baseline| baseline.summary(events).n >= least),
         };
         let change = state.incident.step(&self.settings, &seen, |since| self.identity.incident(&key(), since));
-        if verdict.exceeds.is_none() || !exclude_anomalies {
-            state.baseline.push(value, samples);
+        if verdict.exceeds.is_none() || !settings.exclude_anomalies {
+            state.baseline.learn(value - seasonal, events, now, settings);
         }
         if state.is_open() {
-            push_bounded(&mut state.since_open, value, samples);
+            let begin = || Box::new(Baseline::new(settings.method));
+            let since_open = state.since_open.get_or_insert_with(begin);
+            since_open.see(value, seasonal, settings);
+            since_open.learn(value - seasonal, events, now, settings);
+        }
+        // Anomalies, too: what comes every day is no anomaly.
+        if let Some(season) = &mut state.season {
+            season.learn(window.start, value);
         }
         anomalies.extend(change.and_then(|change| self.tell(state, key, change)));
 
         let score = Score {
-            value,
+            value: judged,
             expected: verdict.expected,
             lower: verdict.lower,
             upper: verdict.upper,
@@ -235,7 +257,7 @@ impl Detector {
             score,
             value: point.value,
             threshold: rule.threshold(),
-            baseline: point.baseline.into(),
+            baseline: BaselineFigures::new(&point.baseline, self.settings.baseline.method, state.period()),
             peak: open.peak,
             explanation,
             evidence: Evidence::Rule(RuleEvidence { rule, confirm, points }),
@@ -248,14 +270,18 @@ impl Detector {
         let sentence = |baseline| Sentence {
             measure: &self.measure,
             rule: &self.settings.rule,
+            usual: &self.settings.baseline,
+            period: state.period(),
             side: open.side,
             value: point.value,
             score,
             baseline,
         };
         let Some(reason) = *reason else { return sentence(&point.baseline).anomalous() };
-        let (lasted, baseline) = (at.since(open.since), &state.baseline.summary());
-        sentence(&open.baseline).resolved(&Ending { reason, lasted, peak: &open.peak, baseline })
+        // What was usual before the incident, and is from now on, both at this time.
+        let seasonal = point.baseline.seasonal;
+        let (before, baseline) = (open.baseline.at(seasonal), &state.baseline.summary(1.0).at(seasonal));
+        sentence(&before).resolved(&Ending { reason, lasted: at.since(open.since), peak: &open.peak, baseline })
     }
 }
 
@@ -269,14 +295,4 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, capacity: usize) {
         queue.reserve_exact(queue.len().clamp(1, (capacity - queue.len()).max(1)));
     }
     queue.push_back(item);
-}
-
-/// The value, if it can be used.
-pub(crate) fn usable(value: Option<f64>) -> Result<f64, Unusable> {
-    match value {
-        None => Err(Unusable::Missing),
-        Some(value) if value.is_nan() => Err(Unusable::NotANumber),
-        Some(value) if value.abs() > VALUE_LIMIT => Err(Unusable::Infinite),
-        Some(value) => Ok(value),
-    }
 }

@@ -15,6 +15,7 @@ pub mod baseline;
 pub mod detector;
 pub mod explain;
 pub mod incident;
+pub mod pattern;
 pub mod rule;
 mod short;
 pub mod time;
@@ -25,6 +26,7 @@ use logd_sdk::Component;
 
 /// What this family has for pipelines.
 pub static COMPONENTS: &[Component] = &[
+    Component::keyed::<pattern::PatternSettings>(),
     Component::keyed::<transform::SpikeSettings>(),
     Component::keyed::<window::WindowSettings>(),
     Component::keyed::<transform::ZscoreSettings>(),

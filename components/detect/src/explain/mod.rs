@@ -8,6 +8,7 @@
 
 mod figures;
 mod measure;
+pub(crate) mod pattern;
 
 use std::time::Duration;
 

@@ -100,7 +100,7 @@ mod tests {
                 480,
                 24.0,
                 1,
-                "“Connection from <*> refused” 480 times in 1 min, usually 24 (score 45, threshold 6.05)",
+                "“Connection from <*> refused” 480 times in 1 min, usually 24 (score 40, threshold 6.05)",
             ),
             (
                 Change::Vanished,

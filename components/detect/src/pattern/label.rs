@@ -10,7 +10,7 @@ use vrl::path::OwnedValuePath;
 use vrl::value::Value;
 
 use super::shard::Yield;
-use super::watch::template_id;
+use super::track::template_id;
 
 /// The fields that the template and its id go to.
 #[derive(Clone, Debug)]

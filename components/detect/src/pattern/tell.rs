@@ -7,7 +7,7 @@ use crate::time::{Interval, Micros};
 use super::evidence::PatternEvidence;
 use super::open::Open;
 use super::rate::Figures;
-use super::watch::{Finding, Naming, Sample, template_id};
+use super::track::{Finding, Naming, Sample, template_id};
 
 /// The names that anomalies carry.
 #[derive(Clone, Debug)]

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::TemplateShown;
-use super::open::{CALM, LASTING, Open, Seen, Slot, Told};
-use super::rate::{BUCKET, Change, Figures, Rate, Sign};
+use super::open::{CALM, LASTING, Open, Seen, Slot};
+use super::rate::{BUCKET, Change, Rate, Sign};
+use super::track::{Finding, Naming, Sample, Track, goes_on, new};
 use crate::incident::{Reason, Severity};
 use crate::time::Micros;
 
@@ -32,15 +32,6 @@ const REST: i64 = LASTING + 2 * CALM;
 /// A storm shows so many of its templates.
 const SHOWN: usize = 10;
 
-/// An event, as evidence.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Sample {
-    /// When it happened.
-    pub(super) at: Micros,
-    /// Its text, or the beginning of it.
-    pub(super) line: Arc<str>,
-}
-
 /// What a bucket has of one template.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Counted {
@@ -55,20 +46,6 @@ struct Bucket {
     templates: BTreeMap<u64, Counted>,
     /// Whether a template was forgotten in it by the miner.
     has_evicted: bool,
-}
-
-/// A template that is known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Track {
-    text: Arc<str>,
-    /// The first event of its last bucket.
-    sample: Sample,
-    /// The last bucket that it was in.
-    last: i64,
-    rate: Rate,
-    slot: Slot,
-    /// The storm that it is in.
-    storm: Option<Change>,
 }
 
 /// All that is known of one key's templates. See [`PatternSettings`](super::PatternSettings) for its size.
@@ -96,24 +73,7 @@ pub(super) struct Limits {
     pub(super) learn: i64,
 }
 
-/// A change of an incident, with all that is to be told.
-#[derive(Clone, Debug)]
-pub(super) struct Finding {
-    pub(super) told: Told,
-    /// Which template it is of; none of a storm.
-    pub(super) template: Option<u64>,
-    /// The template, or some of the storm.
-    pub(super) shown: Vec<TemplateShown>,
-    /// An event of each of those.
-    pub(super) samples: Vec<Sample>,
-}
-
 impl Watch {
-    /// The latest bucket of an event.
-    pub(super) fn last(&self) -> i64 {
-        self.waiting.last_key_value().map_or(self.last, |(&bucket, _)| self.last.max(bucket))
-    }
-
     /// Whether something of it changes by time alone.
     pub(super) fn is_awake(&self) -> bool {
         !self.waiting.is_empty() || self.next.is_some_and(|next| next - self.last <= REST)
@@ -375,74 +335,10 @@ impl Watch {
     }
 }
 
-/// What an incident is named by, beside its key and start.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Naming {
-    Template(u64),
-    Storm(Change),
-}
-
-impl Track {
-    /// What its incident, or its storm, is about.
-    fn change(&self) -> Option<Change> {
-        self.slot.open().map(|open| open.figures.change).or(self.storm)
-    }
-
-    /// Whether nothing is learned of its rate: a new template has none to keep.
-    fn is_frozen(&self) -> bool {
-        self.change().is_some_and(|change| change != Change::New)
-    }
-
-    fn shown(&self, id: u64) -> TemplateShown {
-        TemplateShown { template_id: template_id(id), template: self.text.to_string() }
-    }
-
-    fn finding(&self, id: u64, told: Told) -> Finding {
-        Finding { told, template: Some(id), shown: vec![self.shown(id)], samples: vec![self.sample.clone()] }
-    }
-}
-
-impl Seen {
-    /// What a bucket says of one template.
-    fn of(bucket: i64, end: Micros, sign: Option<Sign>) -> Self {
-        let score = sign.map_or(0.0, |sign| sign.figures.score());
-        let severity = sign.map_or(Severity::Info, |sign| severity(&sign.figures));
-        Self { bucket, end, sign, holds: sign.is_some(), score, severity, templates: 1 }
-    }
-}
-
 impl Open {
     /// What the score has to exceed.
     pub(super) fn threshold(&self) -> f64 {
         if self.figures.change == Change::New && self.templates > 1 { STORM as f64 } else { self.figures.threshold() }
-    }
-}
-
-/// Whether an incident of one change goes on with what is seen now: what comes less often may vanish, and come back so.
-fn goes_on(change: Change, seen: Change) -> bool {
-    let is_less = |change| matches!(change, Change::Vanished | Change::Fewer);
-    change == seen || (is_less(change) && is_less(seen))
-}
-
-/// As it stands in events.
-pub(super) fn template_id(id: u64) -> String {
-    format!("{id:016x}")
-}
-
-/// A new template, or an event of one that is new.
-fn new(events: u32, exceeds: bool) -> Sign {
-    let seconds = (BUCKET / 1_000_000).unsigned_abs();
-    let figures = Figures { change: Change::New, seconds, count: events.into(), expected: 0.0, spread: 0.0 };
-    Sign { figures, exceeds }
-}
-
-/// By the score in multiples of its threshold; that a template is new is worth to know, and no more.
-fn severity(figures: &Figures) -> Severity {
-    match figures.score() / figures.threshold() {
-        _ if figures.change == Change::New => Severity::Info,
-        times if times >= 4.0 => Severity::Critical,
-        times if times >= 2.0 => Severity::Warning,
-        _ => Severity::Info,
     }
 }
 

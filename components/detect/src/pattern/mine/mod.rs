@@ -1,8 +1,8 @@
 //! From lines to templates: what lines have in common, with `<*>` where they differ.
 //!
 //! The method is Drain's: P. He, J. Zhu, Z. Zheng, M. R. Lyu, *Drain: An Online Log Parsing Approach with Fixed Depth
-//! Tree*, ICWS 2017. A line's words ([`mask`]) lead down a [`tree`] of fixed depth, by their number and the first two,
-//! to the templates that it may belong to; of those it joins the most [similar](template), or begins a new one.
+//! Tree*, ICWS 2017. A line's words ([`mask`]) lead down a [`tree`] of fixed depth, by their number and the first of
+//! them, to the templates that it may belong to; of those it joins the most [similar](template), or begins a new one.
 //!
 //! **Crates.** Looked at before this was written: `logdrain` 0.3 (keeps wall-clock times, bounds leaves but not how many
 //! there are, numbers templates as they come, and takes its snapshots by `bincode` 1, which is no longer maintained),

@@ -1,6 +1,6 @@
 //! The tree of fixed depth that leads a line to the templates that it may belong to, and the templates of one key.
 //!
-//! The levels are the number of words, then the first two words. A word with a digit in it goes down as any word, and so
+//! The levels are the number of words, then the first word; of two words both, for one alone would tell too little. A word with a digit in it goes down as any word, and so
 //! does what comes to a node that has its full number of children. Nodes are kept in one table, by a hash of the way to
 //! them: two ways that collide would share their templates, which are compared word by word all the same.
 //!
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::mask::WILDCARD;
 use super::template::{Template, Words, mark};
 
-/// How many words lead down the tree.
+/// How many words lead down the tree at most.
 const DEPTH: usize = 2;
 
 /// Leads down for any word.
@@ -113,8 +113,9 @@ impl Miner {
 
     /// The way of a line, whose marks are at hand, as the tree is.
     fn way(&self, line: &str) -> Way {
-        let mut way = Way::of(self.marks.len());
-        for (level, (word, &mark)) in words(line).zip(&self.marks).take(DEPTH).enumerate() {
+        let count = self.marks.len();
+        let mut way = Way::of(count);
+        for (level, (word, &mark)) in words(line).zip(&self.marks).take(depth(count)).enumerate() {
             let parent = way.leaf();
             let child = down(parent, mark);
             let is_full = || self.nodes.get(&parent).is_some_and(|node| node.children >= MOST_CHILDREN);
@@ -129,8 +130,9 @@ impl Miner {
     /// The way by which a template came. Its first words are what they were: all that came this way have the same, or
     /// came as any word.
     fn way_of(template: &Template) -> Way {
-        let mut way = Way::of(words(&template.text).count());
-        for (level, word) in words(&template.text).take(DEPTH).enumerate() {
+        let count = words(&template.text).count();
+        let mut way = Way::of(count);
+        for (level, word) in words(&template.text).take(depth(count)).enumerate() {
             let is_any = template.any & 1 << level != 0;
             way.push(level, down(way.leaf(), if is_any { ANY } else { mark(word) }), is_any);
         }
@@ -218,6 +220,11 @@ impl Way {
 /// The words of a line; an empty one has none.
 fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(' ').take(if line.is_empty() { 0 } else { usize::MAX })
+}
+
+/// How many words lead down the tree, of a line of so many.
+fn depth(words: usize) -> usize {
+    if words > DEPTH { 1 } else { words }
 }
 
 /// The child for the word with this mark.

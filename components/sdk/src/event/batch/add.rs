@@ -1,7 +1,5 @@
 //! More columns for a batch that has some: fields that a transform adds to events.
 
-use std::sync::Arc;
-
 use vrl::path::OwnedValuePath;
 
 use super::{Batch, Columns, Slot};

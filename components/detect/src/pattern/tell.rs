@@ -58,7 +58,7 @@ impl Teller {
             severity: open.severity,
             score: evidence.score(),
             value: figures.count as f64,
-            threshold: open.threshold(),
+            threshold: figures.threshold(),
             baseline: baseline(figures),
             peak: open.peak,
             explanation,

@@ -9,12 +9,12 @@
 //! forgotten nothing since. **More than five** findings of one sort within five minutes become a storm, one incident for
 //! all of them, by which the sixth and later are told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::open::{CALM, LASTING, Open, Seen, Slot};
+use super::open::{CALM, LASTING, Seen, Slot};
 use super::rate::{BUCKET, Change, Rate, Sign};
 use super::track::{Finding, Naming, Sample, Track, goes_on, new};
 use crate::incident::{Reason, Severity};
@@ -24,7 +24,7 @@ use crate::time::Micros;
 const LEARNED_EVENTS: u64 = 200;
 
 /// More findings of one sort than these, within five minutes, are one incident.
-pub(super) const STORM: usize = 5;
+const STORM: usize = 5;
 
 /// After so many buckets without any event a key rests: all its incidents have come to an end by then.
 const REST: i64 = LASTING + 2 * CALM;
@@ -323,8 +323,8 @@ impl Watch {
         if excess == 0 {
             return 0;
         }
-        let mut oldest: VecDeque<(i64, u64)> = self.tracks.iter().map(|(&id, track)| (track.last, id)).collect();
-        oldest.make_contiguous().sort_unstable();
+        let mut oldest: Vec<(i64, u64)> = self.tracks.iter().map(|(&id, track)| (track.last, id)).collect();
+        oldest.sort_unstable();
         for (_, id) in oldest.into_iter().take(excess) {
             let Some(mut track) = self.tracks.remove(&id) else { continue };
             if let Some(told) = track.slot.resolve(Reason::NoLongerWatched, bucket, end) {
@@ -332,13 +332,6 @@ impl Watch {
             }
         }
         excess as u64
-    }
-}
-
-impl Open {
-    /// What the score has to exceed.
-    pub(super) fn threshold(&self) -> f64 {
-        if self.figures.change == Change::New && self.templates > 1 { STORM as f64 } else { self.figures.threshold() }
     }
 }
 

@@ -176,3 +176,19 @@ proptest! {
         prop_assert!(is_whole(&miner) && miner.templates.len() <= limit);
     }
 }
+
+/// `cargo test --release -p logd-detect --lib -- --ignored --nocapture lines_a_second`
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "the time that it takes is what is asked")]
+fn lines_a_second() {
+    let log = include_str!("../../../../../../examples/kafka-broker/server.log");
+    let (mut miner, mut text, rounds) = (Miner::default(), String::new(), 4000);
+    let start = std::time::Instant::now();
+    for line in std::iter::repeat_n(log, rounds).flat_map(str::lines) {
+        text.clear();
+        normalize(line, true, &mut text);
+        miner.mine(&text, 500);
+    }
+    println!("{:.0} lines/s", (rounds * log.lines().count()) as f64 / start.elapsed().as_secs_f64());
+}

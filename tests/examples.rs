@@ -148,6 +148,11 @@ fn kafka_broker() {
 }
 
 #[test]
+fn kafka_patterns() {
+    check("kafka-patterns");
+}
+
+#[test]
 fn nginx_status() {
     check("nginx-status");
 }

@@ -8,14 +8,17 @@
 //! - [`incident`]: from anomalous points to incidents that open, get worse and are resolved, and their events;
 //! - [`explain`]: the sentence of such an event;
 //! - [`detector`]: all of it for one field, key by key;
+//! - [`pattern`]: templates of log lines, and what is odd about them;
 //! - [`time`]: event time.
 //!
-//! All of this is pure: no clock, no task, no batch. The transforms `zscore` and `spike` carry it into a pipeline.
+//! All of this is pure: no clock, no task, no batch. The transforms `zscore` and `spike` carry it into a pipeline, and
+//! `pattern` is one itself.
 
 pub mod baseline;
 pub mod detector;
 pub mod explain;
 pub mod incident;
+pub mod pattern;
 pub mod rule;
 pub mod season;
 mod short;
@@ -27,6 +30,7 @@ use logd_sdk::Component;
 
 /// What this family has for pipelines.
 pub static COMPONENTS: &[Component] = &[
+    Component::keyed::<pattern::PatternSettings>(),
     Component::keyed::<transform::SpikeSettings>(),
     Component::keyed::<window::WindowSettings>(),
     Component::keyed::<transform::ZscoreSettings>(),

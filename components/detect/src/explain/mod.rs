@@ -8,6 +8,7 @@
 
 mod figures;
 mod measure;
+pub(crate) mod pattern;
 
 use std::f64::consts::SQRT_2;
 use std::time::Duration;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Key, Peak, Reason, State};
 use crate::baseline::{Method, Summary};
+use crate::pattern::PatternEvidence;
 use crate::rule::{Criterion, Rule, RuleEvidence, Side};
 use crate::season::Period;
 use crate::time::{Interval, Micros};
@@ -59,14 +60,18 @@ pub struct Anomaly {
 pub enum Evidence {
     /// A rule, and the last points that it judged.
     Rule(RuleEvidence),
+    /// How often a template of log lines came, and should have come.
+    Pattern(PatternEvidence),
 }
 
 impl Evidence {
     /// That of a rule, if it was one.
     #[must_use]
     pub fn rule(&self) -> Option<&RuleEvidence> {
-        let Self::Rule(evidence) = self;
-        Some(evidence)
+        match self {
+            Self::Rule(evidence) => Some(evidence),
+            Self::Pattern(_) => None,
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use crate::time::Micros;
 const CALM_POINTS: usize = 3;
 
 /// The score is markedly worse from this multiple of the highest one told.
-const MARKEDLY: f64 = 2.0;
+pub(crate) const MARKEDLY: f64 = 2.0;
 
 /// What became of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use crate::short::short;
 
 /// The fields of `group_by`.
 #[derive(Debug)]
-pub(super) struct GroupBy {
+pub(crate) struct GroupBy {
     /// Where they stand in an event.
     paths: Vec<OwnedValuePath>,
     /// What they are called in a key: the path as it was written, without its first dot.
@@ -20,11 +20,11 @@ pub(super) struct GroupBy {
 }
 
 /// Where the fields stand in a batch.
-pub(super) struct Places(Vec<Option<usize>>);
+pub(crate) struct Places(Vec<Option<usize>>);
 
 impl GroupBy {
     /// Groups by these fields.
-    pub(super) fn new(fields: &[FieldPath]) -> Self {
+    pub(crate) fn new(fields: &[FieldPath]) -> Self {
         Self {
             paths: fields.iter().map(|field| field.path().clone()).collect(),
             names: fields.iter().map(|field| name(field).to_owned()).collect(),
@@ -32,12 +32,12 @@ impl GroupBy {
     }
 
     /// Finds the fields.
-    pub(super) fn places(&self, batch: &Batch) -> Places {
+    pub(crate) fn places(&self, batch: &Batch) -> Places {
         Places(self.paths.iter().map(|path| batch.columns().find(path)).collect())
     }
 
     /// The key that the bytes were written of; a field that the event lacks is left out.
-    pub(super) fn key(&self, bytes: &[u8]) -> Key {
+    pub(crate) fn key(&self, bytes: &[u8]) -> Key {
         let named = self.names.iter().zip(values(bytes));
         named.filter_map(|(name, value)| Some((name.clone(), value?.to_owned()))).collect()
     }
@@ -46,7 +46,7 @@ impl GroupBy {
 impl Places {
     /// Appends the key of a row. Values count as they are read by a person: the number `1` and the text `"1"` are one
     /// key, as they look the same in an anomaly. A field that is missing or null is none of the values.
-    pub(super) fn write(&self, batch: &Batch, row: usize, bytes: &mut Vec<u8>) {
+    pub(crate) fn write(&self, batch: &Batch, row: usize, bytes: &mut Vec<u8>) {
         for place in &self.0 {
             let field = place.map_or(Field::Missing, |column| batch.field(row, column));
             match field.display() {
@@ -64,12 +64,12 @@ impl Places {
 }
 
 /// What a field of `group_by` is called in a key.
-pub(super) fn name(field: &FieldPath) -> &str {
+pub(crate) fn name(field: &FieldPath) -> &str {
     field.as_str().trim_start_matches('.')
 }
 
 /// The values in a key's bytes, in the order of `group_by`; none where the event had none.
-pub(super) fn values(mut bytes: &[u8]) -> impl Iterator<Item = Option<&str>> {
+pub(crate) fn values(mut bytes: &[u8]) -> impl Iterator<Item = Option<&str>> {
     std::iter::from_fn(move || {
         let (&is_there, rest) = bytes.split_first()?;
         bytes = rest;
@@ -84,7 +84,7 @@ pub(super) fn values(mut bytes: &[u8]) -> impl Iterator<Item = Option<&str>> {
 }
 
 /// The key in one word, as a label of metrics: its values, with commas between them.
-pub(super) fn label(key: &Key) -> String {
+pub(crate) fn label(key: &Key) -> String {
     key.values().map(String::as_str).collect::<Vec<_>>().join(",")
 }
 

@@ -21,12 +21,12 @@
 //! **The same result every time.** What leaves depends on the events and their order within each key, and not on
 //! batches, shards or restarts. (Beyond `max_keys` it does.)
 
-mod events;
+pub(crate) mod events;
 mod gauges;
-mod key;
+pub(crate) mod key;
 mod keyed;
 mod relearn;
-mod settings;
+pub(crate) mod settings;
 mod shard;
 mod spike;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::key;
 use crate::rule;
 
 /// The fields of an anomaly beside those of its key.
-pub(super) const ANOMALY: [&str; 19] = [
+pub(crate) const ANOMALY: [&str; 19] = [
     "id",
     "incident_id",
     "state",

@@ -85,7 +85,7 @@ pub(super) fn assign(
 }
 
 /// What is closed for each block, as its rows go by.
-struct Floors {
+pub(crate) struct Floors {
     blocks: Vec<Progress>,
     lateness: i64,
 }
@@ -102,7 +102,8 @@ struct Progress {
 }
 
 impl Floors {
-    fn new(batch: &Batch, floors: &[Floor], lateness: i64) -> Self {
+    /// At the beginning of the batch.
+    pub(crate) fn new(batch: &Batch, floors: &[Floor], lateness: i64) -> Self {
         let leader = |place: usize| {
             let partition = &batch.blocks()[place].partition;
             batch.blocks()[..place].iter().position(|block| block.partition == *partition).unwrap_or(place)
@@ -123,7 +124,7 @@ impl Floors {
 
     /// What is closed for this row: `None` if it is too far ahead to be judged by. That the row itself is seen already
     /// changes nothing: no window that it belongs to ends before its own time.
-    fn judge(&mut self, row: &Row) -> Option<Time> {
+    pub(crate) fn judge(&mut self, row: &Row) -> Option<Time> {
         let &Progress { floor, leader, by_time, .. } = self.blocks.get(row.block as usize)?;
         if row.time > floor.ahead {
             return None;

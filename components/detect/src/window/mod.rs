@@ -32,6 +32,7 @@ mod shard;
 mod tests;
 mod tuple;
 
+pub(crate) use assign::Floors;
 pub use operator::{Part, Window, Yield};
 pub use settings::{Aggregate, Clock, Function, WindowSettings};
 pub use shard::Shard;

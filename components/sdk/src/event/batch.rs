@@ -387,5 +387,6 @@ impl Batch {
     }
 }
 
+mod add;
 #[cfg(test)]
 mod tests;

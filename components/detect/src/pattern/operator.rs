@@ -1,0 +1,198 @@
+//! `pattern` as a keyed transform: splits batches into lines for the shards, and gathers what they found.
+//!
+//! What needs no state is done in the split, several batches at once: keys, masks, and which bucket an event counts in.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use foldhash::fast::RandomState;
+use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
+use logd_sdk::meters::Meters;
+use logd_sdk::{Batch, ComponentId, Context, Field, Outputs, Partition, Port, Row, Time};
+use serde_json::Value as Json;
+use vrl::path::OwnedValuePath;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::label::Label;
+use super::mine::{beginning, normalize};
+use super::own_masks::OwnMasks;
+use super::rate::BUCKET;
+use super::settings::Plan;
+use super::shard::{Line, Part, Shard, Shared, Yield};
+use super::tell::Teller;
+use super::watch::Limits;
+use crate::incident::{Anomaly, Identity, State};
+use crate::time::Micros;
+use crate::transform::events::{derived, row_of, time, value};
+use crate::transform::key::{self, GroupBy};
+use crate::window::Floors;
+
+/// Where changes of incidents leave.
+const ANOMALIES: Port = Port(1);
+
+/// A sample has so many bytes at most.
+const LONGEST_SAMPLE: usize = 512;
+
+/// The transform `pattern`.
+pub(crate) struct Patterns {
+    shared: Arc<Shared>,
+    timing: Timing,
+    label: Label,
+    /// The field with the line.
+    field: OwnedValuePath,
+    own_masks: OwnMasks,
+    default_masks: bool,
+    meters: Meters,
+    /// Its name.
+    id: ComponentId,
+    /// Whether it has been said that there are too many keys: it goes on for as long as there are, and is counted.
+    has_evicted: AtomicBool,
+}
+
+impl Patterns {
+    /// Builds it.
+    pub(super) fn new(plan: &Plan<'_>, context: &Context) -> anyhow::Result<Self> {
+        let (pipeline, component) = (context.id.pipeline().to_owned(), context.id.id().to_owned());
+        let identity = Identity { pipeline, component, field: key::name(plan.field).to_owned() };
+        let learn = plan.learn.as_micros().div_ceil(BUCKET.unsigned_abs().into());
+        Ok(Self {
+            shared: Arc::new(Shared {
+                teller: Teller { identity, id_field: plan.fields[1].to_owned() },
+                group_by: GroupBy::new(plan.group_by),
+                limits: Limits { templates: plan.max_templates, learn: i64::try_from(learn).unwrap_or(i64::MAX) },
+                max_keys: plan.max_keys,
+                fingerprint: plan.fingerprint,
+            }),
+            timing: Timing {
+                allowed_lateness: plan.allowed_lateness,
+                idle_timeout: plan.idle_timeout,
+                max_ahead: Some(plan.max_ahead),
+                processing_time: false,
+            },
+            label: Label::new(plan.fields),
+            field: plan.field.path().clone(),
+            own_masks: OwnMasks::new(plan.masks)?,
+            default_masks: plan.default_masks,
+            meters: context.meters.clone(),
+            id: context.id.clone(),
+            has_evicted: AtomicBool::new(false),
+        })
+    }
+
+    /// The bucket that the row counts in, if it is not late for it.
+    fn bucket(row: &Row, floors: &mut Floors) -> Option<i64> {
+        let floor = floors.judge(row)?;
+        let bucket = row.time.as_micros().div_euclid(BUCKET);
+        (end_of(bucket) > floor).then_some(bucket)
+    }
+
+    /// Changes of incidents as events.
+    fn anomalies(told: &[(Arc<[u8]>, Anomaly)], partition: &Arc<Partition>) -> Batch {
+        let row = |(_, anomaly): &(Arc<[u8]>, Anomaly)| {
+            let body = logd_sdk::Body::Value(Arc::new(value(anomaly)));
+            row_of(xxh3_64(anomaly.id.as_bytes()), time(anomaly.timestamp), body)
+        };
+        derived(told.iter().map(row).collect(), partition)
+    }
+
+    /// Counts incidents that open, by the key of `group_by`.
+    fn meter(&self, told: &[(Arc<[u8]>, Anomaly)]) {
+        for (name, anomaly) in told.iter().filter(|(_, anomaly)| anomaly.state == State::Open) {
+            let severity = serde_json::to_value(anomaly.severity).unwrap_or(Json::Null);
+            let labels = [
+                ("detector", anomaly.detector.as_str()),
+                ("type", "pattern"),
+                ("severity", severity.as_str().unwrap_or_default()),
+                ("key", &key::label(&self.shared.group_by.key(name))),
+            ];
+            self.meters.counter("logd_anomalies_total", &labels).increment(1);
+        }
+    }
+}
+
+/// The first moment after a bucket.
+fn end_of(bucket: i64) -> Time {
+    Time::from_micros(bucket.saturating_add(1).saturating_mul(BUCKET))
+}
+
+impl Keyed for Patterns {
+    type Part = Part;
+    type Shard = Shard;
+
+    fn timing(&self) -> Option<Timing> {
+        Some(self.timing)
+    }
+
+    fn split(&self, batch: &Batch, floors: &[Floor], shards: usize) -> Split<Part> {
+        let mut split = Split::empty(shards, batch.blocks().len());
+        let Some(column) = batch.columns().find(&self.field) else { return split };
+        let lateness = i64::try_from(self.timing.allowed_lateness.as_micros()).unwrap_or(i64::MAX);
+        let mut floors = Floors::new(batch, floors, lateness);
+        let group_by = self.shared.group_by.places(batch);
+        let part = || Part { shards, keys: Vec::new(), lines: Vec::new(), text: String::new() };
+        let mut known: HashMap<Arc<[u8]>, (usize, u32), RandomState> = HashMap::default();
+        let mut key = Vec::new();
+        for (place, row) in (0..).zip(batch.rows()) {
+            let index = place as usize;
+            let bucket = Self::bucket(row, &mut floors);
+            let Field::Text(line) = batch.field(index, column) else { continue };
+            key.clear();
+            group_by.write(batch, index, &mut key);
+            let (shard, key) = match known.get(&key[..]) {
+                Some(&known) => known,
+                None => {
+                    let (shard, name) = (shard_of(&key, shards), Arc::<[u8]>::from(&key[..]));
+                    let keys = &mut split.parts[shard].get_or_insert_with(part).keys;
+                    // A batch has no more keys than rows, which are counted in 32 bits.
+                    let number = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+                    keys.push(Arc::clone(&name));
+                    known.insert(name, (shard, number));
+                    (shard, number)
+                }
+            };
+            let Part { lines, text, .. } = split.parts[shard].get_or_insert_with(part);
+            let start = text.len();
+            normalize(&self.own_masks.apply(beginning(line)), self.default_masks, text);
+            let middle = text.len();
+            text.push_str(&line[..line.floor_char_boundary(LONGEST_SAMPLE)]);
+            let at = Micros(row.time.as_micros());
+            lines.push(Line { row: place, key, bucket, at, normal: start..middle, raw: middle..text.len() });
+            if let (Some(bucket), Some(least)) = (bucket, split.least_end.get_mut(row.block as usize)) {
+                *least = end_of(bucket).min(*least);
+            }
+        }
+        split
+    }
+
+    fn shard(&self) -> Shard {
+        Shard::new(Arc::clone(&self.shared))
+    }
+
+    fn gather(&self, mut step: Step<'_, Yield>, out: &mut Outputs) {
+        let sum = |count: fn(&Yield) -> u64| step.yields.iter().map(count).sum::<u64>();
+        let (keys_evicted, labelled) = (sum(|made| made.keys_evicted), sum(|made| made.rows.len() as u64));
+        out.error("key_evicted", keys_evicted);
+        out.error("template_evicted", sum(|made| made.templates_evicted));
+        out.error("late", sum(|made| made.late));
+        out.error("uncounted", sum(|made| made.uncounted));
+        if keys_evicted > 0 && !self.has_evicted.swap(true, Ordering::Relaxed) {
+            let (component, limit) = (&self.id, self.shared.max_keys);
+            tracing::warn!(%component, limit, "There are more keys than `max_keys`; the oldest are forgotten and counted.");
+        }
+        let open = step.yields.iter().map(|made| made.open).sum::<usize>();
+        // Registered each time: it is set seldom, and may have been removed since.
+        self.meters.gauge("logd_incidents_open", &[]).set(open as f64);
+        if let Some(batch) = step.batch {
+            out.error("missing", batch.len() as u64 - labelled);
+            out.send(Port::MAIN, self.label.apply(batch, &step.yields));
+        }
+        let mut told: Vec<_> = step.yields.iter_mut().flat_map(|made| std::mem::take(&mut made.told)).collect();
+        // The sort is stable: what was told of one key at one time stays in its order.
+        told.sort_by(|(key, anomaly), (other_key, other)| (anomaly.timestamp, key).cmp(&(other.timestamp, other_key)));
+        if !told.is_empty() {
+            self.meter(&told);
+            out.make(ANOMALIES, Self::anomalies(&told, step.partition));
+        }
+    }
+}

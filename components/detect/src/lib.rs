@@ -7,6 +7,7 @@
 //! - [`incident`]: from anomalous points to incidents that open, get worse and are resolved, and their events;
 //! - [`explain`]: the sentence of such an event;
 //! - [`detector`]: all of it for one field, key by key;
+//! - [`signals`]: several signals of a key at once, by the time of day: latency, errors, traffic, silence;
 //! - [`time`]: event time.
 //!
 //! All of this is pure: no clock, no task, no batch. The transforms `zscore` and `spike` carry it into a pipeline.
@@ -17,6 +18,7 @@ pub mod explain;
 pub mod incident;
 pub mod rule;
 mod short;
+pub mod signals;
 pub mod time;
 mod transform;
 pub mod window;
@@ -25,6 +27,7 @@ use logd_sdk::Component;
 
 /// What this family has for pipelines.
 pub static COMPONENTS: &[Component] = &[
+    Component::keyed::<transform::DetectSettings>(),
     Component::keyed::<transform::SpikeSettings>(),
     Component::keyed::<window::WindowSettings>(),
     Component::keyed::<transform::ZscoreSettings>(),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Key, Peak, Reason, State};
 use crate::baseline::Summary;
 use crate::rule::{Criterion, Rule, RuleEvidence, Side};
+use crate::signals::Figures;
 use crate::time::{Interval, Micros};
 
 /// A change of an incident, as it leaves on `NAME.anomalies`.
@@ -32,6 +33,11 @@ pub struct Anomaly {
     pub r#type: Kind,
     /// Whose it is: field → value.
     pub key: Key,
+    /// The signals that take part, in the order in which they came; none where a rule judges one field.
+    pub signals: Vec<Part>,
+    /// Incidents of other keys that were open then, or had opened in the five minutes before: the earliest first, which
+    /// is where to look for the cause; twenty at most.
+    pub related: Vec<Related>,
     /// The highest severity so far.
     pub severity: Severity,
     /// How far out the value is, in the unit of `threshold`; 0 where there is no verdict. See [`crate::rule::Verdict`].
@@ -58,14 +64,67 @@ pub struct Anomaly {
 pub enum Evidence {
     /// A rule, and the last points that it judged.
     Rule(RuleEvidence),
+    /// Signals, each judged by figures of its own.
+    Signals(SignalEvidence),
+}
+
+/// A signal that takes part in an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// What sort of anomaly it is.
+    pub r#type: Kind,
+    /// The length of the window that gave it away, in seconds.
+    pub seconds: u32,
+    /// The start of that window.
+    pub since: Micros,
+    /// Whether it still goes on.
+    pub open: bool,
+}
+
+/// An incident of another key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Related {
+    /// Names it.
+    pub incident_id: String,
+    /// Whose it is.
+    pub key: Key,
+    /// When it opened.
+    pub opened: Micros,
+}
+
+/// All that is needed to come to the same verdicts again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignalEvidence {
+    /// The figures of each signal that takes part, when it was an alarm last; in the order of
+    /// [`Anomaly::signals`].
+    pub figures: Vec<Figures>,
+}
+
+impl SignalEvidence {
+    /// Judges again: whether each signal is an alarm.
+    #[must_use]
+    pub fn verify(&self) -> bool {
+        self.figures.iter().all(Figures::fires)
+    }
 }
 
 impl Evidence {
     /// That of a rule, if it was one.
     #[must_use]
     pub fn rule(&self) -> Option<&RuleEvidence> {
-        let Self::Rule(evidence) = self;
-        Some(evidence)
+        match self {
+            Self::Rule(evidence) => Some(evidence),
+            Self::Signals(_) => None,
+        }
+    }
+
+    /// That of signals, if it was them.
+    #[must_use]
+    pub fn signals(&self) -> Option<&SignalEvidence> {
+        match self {
+            Self::Rule(_) => None,
+            Self::Signals(evidence) => Some(evidence),
+        }
     }
 }
 
@@ -151,6 +210,7 @@ impl Kind {
 /// |----------|---------|---------------|-----------------|
 /// | `zscore` | below 2 | from 2 (z 6)  | from 4 (z 12)   |
 /// | `spike`  | never   | from 1        | from 1.5        |
+/// | `detect` | below 1.5, one signal alone | from 1.5; several signals, or a silence | from 3 |
 ///
 /// A rate can't grow much further than to five times its mean, so a spike's steps are shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ mod identity;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::anomaly::{Anomaly, BaselineFigures, Evidence, Kind, Season, Severity};
+pub use self::anomaly::{Anomaly, BaselineFigures, Evidence, Kind, Part, Related, Season, Severity, SignalEvidence};
 pub use self::identity::{Identity, Key};
 pub(crate) use self::identity::{event, hex};
 use crate::baseline::Summary;
@@ -29,7 +29,7 @@ use crate::time::Micros;
 const CALM_POINTS: usize = 3;
 
 /// The score is markedly worse from this multiple of the highest one told.
-const MARKEDLY: f64 = 2.0;
+pub(crate) const MARKEDLY: f64 = 2.0;
 
 /// What became of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -35,7 +35,7 @@ pub(super) fn anomalies(mut told: Vec<Told>, batch: &Batch, partition: &Arc<Part
 }
 
 /// The anomaly as a value, with times that are times.
-fn value(anomaly: &Anomaly) -> Value {
+pub(super) fn value(anomaly: &Anomaly) -> Value {
     // It has only text for keys, the one thing that could not be said in JSON.
     let mut value = Value::from(serde_json::to_value(anomaly).unwrap_or_default());
     for (path, moment) in [
@@ -109,7 +109,7 @@ pub(super) fn scores(
 }
 
 /// A value of a key, put at the end of `text`.
-fn slot(value: Option<&str>, text: &mut String) -> Slot {
+pub(super) fn slot(value: Option<&str>, text: &mut String) -> Slot {
     let Some(value) = value else { return Slot::Missing };
     let start = text.len();
     text.push_str(value);
@@ -121,18 +121,18 @@ fn slot(value: Option<&str>, text: &mut String) -> Slot {
 }
 
 /// A row without bytes: what it is stands in its body or in the columns.
-fn row_of(position: u64, time: Time, body: Body) -> Row {
+pub(super) fn row_of(position: u64, time: Time, body: Body) -> Row {
     Row { block: 0, start: 0, end: 0, position, time, seen: time, body }
 }
 
 /// A batch of this component's own events.
-fn derived(rows: Vec<Row>, partition: &Arc<Partition>) -> Batch {
+pub(super) fn derived(rows: Vec<Row>, partition: &Arc<Partition>) -> Batch {
     let mut batch = Batch::new(Block::new(Bytes::new(), Arc::clone(partition)), rows);
     batch.note_times();
     batch
 }
 
 /// As the daemon has it.
-fn time(moment: Micros) -> Time {
+pub(super) fn time(moment: Micros) -> Time {
     Time::from_micros(moment.0)
 }

@@ -9,6 +9,7 @@
 //! - [`explain`]: the sentence of such an event;
 //! - [`detector`]: all of it for one field, key by key;
 //! - [`pattern`]: templates of log lines, and what is odd about them;
+//! - [`signals`]: several signals of a key at once, by the time of day: latency, errors, traffic, silence;
 //! - [`time`]: event time.
 //!
 //! All of this is pure: no clock, no task, no batch. The transforms `zscore` and `spike` carry it into a pipeline, and
@@ -22,6 +23,7 @@ pub mod pattern;
 pub mod rule;
 pub mod season;
 mod short;
+pub mod signals;
 pub mod time;
 mod transform;
 pub mod window;
@@ -30,6 +32,7 @@ use logd_sdk::Component;
 
 /// What this family has for pipelines.
 pub static COMPONENTS: &[Component] = &[
+    Component::keyed::<transform::DetectSettings>(),
     Component::keyed::<pattern::PatternSettings>(),
     Component::keyed::<transform::SpikeSettings>(),
     Component::keyed::<window::WindowSettings>(),

@@ -253,6 +253,8 @@ impl Detector {
             field: self.identity.field.clone(),
             r#type: Kind::of(&rule, open.side),
             key: key(),
+            signals: Vec::new(),
+            related: Vec::new(),
             severity: open.severity,
             score,
             value: point.value,
@@ -286,7 +288,7 @@ impl Detector {
 }
 
 /// Adds an item and lets go of the oldest ones, so that at most `capacity` remain.
-fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, capacity: usize) {
+pub(crate) fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, capacity: usize) {
     while queue.len() >= capacity.max(1) {
         queue.pop_front();
     }

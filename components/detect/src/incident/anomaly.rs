@@ -7,6 +7,7 @@ use crate::baseline::{Method, Summary};
 use crate::pattern::PatternEvidence;
 use crate::rule::{Criterion, Rule, RuleEvidence, Side};
 use crate::season::Period;
+use crate::signals::Figures;
 use crate::time::{Interval, Micros};
 
 /// A change of an incident, as it leaves on `NAME.anomalies`.
@@ -34,6 +35,11 @@ pub struct Anomaly {
     pub r#type: Kind,
     /// Whose it is: field → value.
     pub key: Key,
+    /// The signals that take part, in the order in which they came; none where a rule judges one field.
+    pub signals: Vec<Part>,
+    /// Incidents of other keys that were open then, or had opened in the five minutes before: the earliest first, which
+    /// is where to look for the cause; twenty at most.
+    pub related: Vec<Related>,
     /// The highest severity so far.
     pub severity: Severity,
     /// How far out the value is, in the unit of `threshold`; 0 where there is no verdict. See [`crate::rule::Verdict`].
@@ -62,6 +68,48 @@ pub enum Evidence {
     Rule(RuleEvidence),
     /// How often a template of log lines came, and should have come.
     Pattern(PatternEvidence),
+    /// Signals, each judged by figures of its own.
+    Signals(SignalEvidence),
+}
+
+/// A signal that takes part in an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// What sort of anomaly it is.
+    pub r#type: Kind,
+    /// The length of the window that gave it away, in seconds.
+    pub seconds: u32,
+    /// The start of that window.
+    pub since: Micros,
+    /// Whether it still goes on.
+    pub open: bool,
+}
+
+/// An incident of another key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Related {
+    /// Names it.
+    pub incident_id: String,
+    /// Whose it is.
+    pub key: Key,
+    /// When it opened.
+    pub opened: Micros,
+}
+
+/// All that is needed to come to the same verdicts again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignalEvidence {
+    /// The figures of each signal that takes part, when it was an alarm last; in the order of
+    /// [`Anomaly::signals`].
+    pub figures: Vec<Figures>,
+}
+
+impl SignalEvidence {
+    /// Judges again: whether each signal is an alarm.
+    #[must_use]
+    pub fn verify(&self) -> bool {
+        self.figures.iter().all(Figures::fires)
+    }
 }
 
 impl Evidence {
@@ -70,7 +118,16 @@ impl Evidence {
     pub fn rule(&self) -> Option<&RuleEvidence> {
         match self {
             Self::Rule(evidence) => Some(evidence),
-            Self::Pattern(_) => None,
+            Self::Signals(_) | Self::Pattern(_) => None,
+        }
+    }
+
+    /// That of signals, if it was them.
+    #[must_use]
+    pub fn signals(&self) -> Option<&SignalEvidence> {
+        match self {
+            Self::Signals(evidence) => Some(evidence),
+            Self::Rule(_) | Self::Pattern(_) => None,
         }
     }
 }
@@ -84,8 +141,8 @@ pub struct BaselineFigures {
     pub mean: f64,
     /// Their population standard deviation, or what stands for it by `method`.
     pub std: f64,
-    /// How the two were made: see [`Summary`].
-    pub method: Method,
+    /// How the two were made: see [`Summary`]. None where the test behind them has figures of its own, in the evidence.
+    pub method: Option<Method>,
     /// Which season it belongs to.
     pub season: Season,
 }
@@ -99,7 +156,7 @@ impl BaselineFigures {
             Some(Period::Day) => Season::Day,
             Some(Period::Week) => Season::Week,
         };
-        Self { n, mean, std, method, season }
+        Self { n, mean, std, method: Some(method), season }
     }
 }
 
@@ -168,6 +225,7 @@ impl Kind {
 /// | `zscore` | below 2 | from 2 (z 6)  | from 4 (z 12)   |
 /// | `spike`  | never   | from 1        | from 1.5        |
 /// | deviance | below 1.5 | from 1.5    | from 3          |
+/// | `detect` | below 1.5, one signal alone | from 1.5; several signals, or a silence | from 3 |
 ///
 /// A rate can't grow much further than to five times its mean, so a spike's steps are shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

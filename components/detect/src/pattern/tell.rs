@@ -61,6 +61,8 @@ impl Teller {
             threshold: figures.threshold(),
             baseline: baseline(figures),
             peak: open.peak,
+            signals: Vec::new(),
+            related: Vec::new(),
             explanation,
             evidence: Evidence::Pattern(evidence),
             samples: samples.iter().map(|sample| self.sample(sample)).collect(),
@@ -77,5 +79,6 @@ impl Teller {
 fn baseline(figures: &Figures) -> BaselineFigures {
     let Figures { expected, spread, seconds, .. } = *figures;
     let std = (expected + spread * expected * expected).sqrt();
-    BaselineFigures { n: usize::try_from(seconds).unwrap_or(usize::MAX), mean: expected, std, season: Season::None }
+    let n = usize::try_from(seconds).unwrap_or(usize::MAX);
+    BaselineFigures { n, mean: expected, std, method: None, season: Season::None }
 }

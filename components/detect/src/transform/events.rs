@@ -109,7 +109,7 @@ pub(super) fn scores(
 }
 
 /// A value of a key, put at the end of `text`.
-fn slot(value: Option<&str>, text: &mut String) -> Slot {
+pub(super) fn slot(value: Option<&str>, text: &mut String) -> Slot {
     let Some(value) = value else { return Slot::Missing };
     let start = text.len();
     text.push_str(value);

@@ -31,6 +31,8 @@ pub(super) struct Series {
     meters: Meters,
     clock: Clock,
     detector: String,
+    /// What its figures are called, where it has several of each key.
+    figures: String,
     /// How many keys may be shown,
     max: usize,
     /// and how many are, in all shards.
@@ -67,7 +69,16 @@ struct Figures {
 impl Series {
     /// For the detector of this name; at most `max` keys are shown.
     pub(super) fn new(meters: Meters, clock: Clock, detector: &str, max: usize) -> Arc<Self> {
-        Arc::new(Self { meters, clock, detector: detector.to_owned(), max, shown: AtomicUsize::new(0) })
+        Self::of(meters, clock, detector, detector.to_owned(), max)
+    }
+
+    /// For one of the signals of the detector of this name; at most `max` keys are shown.
+    pub(super) fn of_signal(meters: Meters, clock: Clock, detector: &str, signal: &str, max: usize) -> Arc<Self> {
+        Self::of(meters, clock, detector, format!("{detector}/{signal}"), max)
+    }
+
+    fn of(meters: Meters, clock: Clock, detector: &str, figures: String, max: usize) -> Arc<Self> {
+        Arc::new(Self { meters, clock, detector: detector.to_owned(), figures, max, shown: AtomicUsize::new(0) })
     }
 
     /// How many incidents are open in all shards.
@@ -77,7 +88,7 @@ impl Series {
     }
 
     fn figures(&self, label: &str, now: Time) -> Figures {
-        let gauge = |name| self.meters.gauge(name, &[("detector", &self.detector), ("key", label)]);
+        let gauge = |name| self.meters.gauge(name, &[("detector", &self.figures), ("key", label)]);
         Figures {
             value: gauge("logd_detector_value"),
             baseline: gauge("logd_detector_baseline"),
@@ -125,8 +136,14 @@ impl Gauges {
         }
     }
 
-    /// Counts an anomaly of the key of this name when it opens an incident: what becomes of that is the same incident.
-    pub(super) fn count(&self, key: &[u8], anomaly: &Anomaly) {
+    /// Whether the key of this name is shown.
+    pub(super) fn shows(&self, name: &[u8]) -> bool {
+        self.keys.contains_key(name)
+    }
+
+    /// Counts an anomaly of a key when it opens an incident: what becomes of that is the same incident. By its name if the
+    /// key is shown.
+    pub(super) fn count(&self, is_shown: bool, anomaly: &Anomaly) {
         if anomaly.state != State::Open {
             return;
         }
@@ -136,7 +153,7 @@ impl Gauges {
             ("detector", self.series.detector.as_str()),
             ("type", kind.as_str()),
             ("severity", severity.as_str()),
-            ("key", if self.keys.contains_key(key) { &label } else { OTHERS }),
+            ("key", if is_shown { &label } else { OTHERS }),
         ];
         self.series.meters.counter("logd_anomalies_total", &labels).increment(1);
     }

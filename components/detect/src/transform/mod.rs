@@ -21,6 +21,7 @@
 //! **The same result every time.** What leaves depends on the events and their order within each key, and not on
 //! batches, shards or restarts. (Beyond `max_keys` it does.)
 
+mod detect;
 pub(crate) mod events;
 mod gauges;
 pub(crate) mod key;
@@ -33,5 +34,6 @@ mod spike;
 mod tests;
 mod zscore;
 
+pub(crate) use detect::DetectSettings;
 pub(crate) use spike::SpikeSettings;
 pub(crate) use zscore::ZscoreSettings;

@@ -15,7 +15,7 @@ use super::key;
 use crate::rule;
 
 /// The fields of an anomaly beside those of its key.
-pub(crate) const ANOMALY: [&str; 19] = [
+pub(crate) const ANOMALY: [&str; 21] = [
     "id",
     "incident_id",
     "state",
@@ -26,6 +26,8 @@ pub(crate) const ANOMALY: [&str; 19] = [
     "detector",
     "field",
     "type",
+    "signals",
+    "related",
     "severity",
     "score",
     "value",
@@ -38,7 +40,7 @@ pub(crate) const ANOMALY: [&str; 19] = [
 ];
 
 /// The fields of a score after its time and key.
-const FIGURES: [&str; 5] = ["value", "expected", "lower", "upper", "score"];
+pub(super) const FIGURES: [&str; 5] = ["value", "expected", "lower", "upper", "score"];
 
 /// The settings of a detector, whichever it is.
 pub(super) struct Plan<'s> {

@@ -163,7 +163,7 @@ impl keyed::Shard for Shard {
             if let Some(until) = until {
                 self.advance(until, &mut made);
             }
-            made.told.iter().for_each(|told| self.gauges.count(&told.name, &told.anomaly));
+            made.told.iter().for_each(|told| self.gauges.count(self.gauges.shows(&told.name), &told.anomaly));
             self.evict(capacity, &mut made);
             self.gauges.end();
             made.keys = keys;

@@ -9,47 +9,46 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use logd_sdk::keyed::Floor;
-use logd_sdk::{Batch, Field, Row, Time};
+use logd_sdk::{Batch, Row, Time};
 
 use super::panes::{Cursor, Panes, Span};
-use super::tuple;
 
 /// Stands in [`Assigned::cell_of`] for rows that go into no cell.
 const NONE: u32 = u32::MAX;
 
 /// A key and windows, with some of the batch's rows in it.
 #[derive(Debug)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     /// Its windows.
-    pub(super) span: Span,
+    pub(crate) span: Span,
     /// The latest time of its events.
-    pub(super) newest: Time,
+    pub(crate) newest: Time,
     /// Where its key stands in [`Assigned::keys`].
-    pub(super) key: Range<usize>,
+    pub(crate) key: Range<usize>,
     hash: u64,
 }
 
 /// What becomes of the rows of a batch.
 #[derive(Debug)]
-pub(super) struct Assigned {
+pub(crate) struct Assigned {
     /// The cells that there are.
-    pub(super) cells: Vec<Cell>,
+    pub(crate) cells: Vec<Cell>,
     /// Their keys' bytes.
-    pub(super) keys: Vec<u8>,
+    pub(crate) keys: Vec<u8>,
     /// The cell of each row.
-    pub(super) cell_of: Vec<u32>,
+    pub(crate) cell_of: Vec<u32>,
     /// Rows that are late for all their windows, or too far ahead.
-    pub(super) late: Vec<u32>,
+    pub(crate) late: Vec<u32>,
     /// The least end of a window that rows were taken into, for each block.
-    pub(super) least_end: Vec<Time>,
+    pub(crate) least_end: Vec<Time>,
 }
 
-/// Assigns the rows of the batch, whose keys stand in `group_by`. With the processing clock, `now` is the time of all
-/// of them.
-pub(super) fn assign(
+/// Assigns the rows of the batch, whose keys `write_key` appends. With the processing clock, `now` is the time of all of
+/// them.
+pub(crate) fn assign(
     batch: &Batch,
     floors: &[Floor],
-    group_by: &[Option<usize>],
+    write_key: impl Fn(usize, &mut Vec<u8>),
     panes: Panes,
     lateness: i64,
     now: Option<Time>,
@@ -69,10 +68,7 @@ pub(super) fn assign(
         match judged.and_then(|(time, floor)| Some((time, cursor.span(time, floor)?))) {
             Some((time, span)) => {
                 table.key.clear();
-                for column in group_by {
-                    let field = column.map_or(Field::Missing, |column| batch.field(place, column));
-                    tuple::write_short(field, &mut table.key);
-                }
+                write_key(place, &mut table.key);
                 cell_of[place] = table.cell(span, time);
                 if let Some(least) = least_end.get_mut(row.block as usize) {
                     *least = span.first.min(*least);

@@ -32,7 +32,8 @@ mod shard;
 mod tests;
 mod tuple;
 
-pub(crate) use assign::Floors;
+pub(crate) use assign::{Floors, assign};
 pub use operator::{Part, Window, Yield};
+pub(crate) use panes::Panes;
 pub use settings::{Aggregate, Clock, Function, WindowSettings};
 pub use shard::Shard;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use bytes::Bytes;
 use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
-use logd_sdk::{Batch, Block, Body, Columns, ComponentId, Context, Outputs, Partition, Port, Row, Slot, Time};
+use logd_sdk::{Batch, Block, Body, Columns, ComponentId, Context, Field, Outputs, Partition, Port, Row, Slot, Time};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::aggregate::{Rows, State};
@@ -149,7 +149,12 @@ impl Keyed for Window {
         let group_by = self.recipe.group_columns(batch);
         let lateness = i64::try_from(self.timing.allowed_lateness.as_micros()).unwrap_or(i64::MAX);
         let now = self.timing.processing_time.then(|| self.clock.now());
-        let assigned = assign(batch, floors, &group_by, self.recipe.panes, lateness, now);
+        let write_key = |row: usize, key: &mut Vec<u8>| {
+            for column in &group_by {
+                tuple::write_short(column.map_or(Field::Missing, |column| batch.field(row, column)), key);
+            }
+        };
+        let assigned = assign(batch, floors, write_key, self.recipe.panes, lateness, now);
 
         let rows = Rows { batch, cell_of: &assigned.cell_of, cells: assigned.cells.len() };
         let mut failures = 0;

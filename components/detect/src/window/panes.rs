@@ -11,20 +11,20 @@ use serde::{Deserialize, Serialize};
 /// The windows that an event counts for: the one that ends at `first`, the one that ends at `last`, and every slide
 /// between. An event that comes late for the first of its windows counts for the others only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// The end of the first window.
-    pub(super) first: Time,
+    pub(crate) first: Time,
     /// The end of the last window.
-    pub(super) last: Time,
+    pub(crate) last: Time,
 }
 
 /// How time is cut, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Panes {
+pub(crate) struct Panes {
     /// How long a window is: a multiple of `slide`.
-    pub(super) size: i64,
+    pub(crate) size: i64,
     /// How far windows are apart; at least 1.
-    pub(super) slide: i64,
+    pub(crate) slide: i64,
 }
 
 impl Panes {

@@ -49,7 +49,7 @@ fn from_a_quarter_to_more_than_half() {
     assert_eq!((open.timestamp.0, open.r#type, open.severity), (101_000_000, Kind::ErrorRate, Severity::Warning));
     assert_eq!(open.explanation, "error rate 60 %, usually 25 % (z 11, threshold 6.5 by deviance and 1 %)");
     assert_eq!(run.anomalies[1].reason, BACK);
-    assert_eq!(open.baseline.method, Method::Deviance);
+    assert_eq!(open.baseline.method, Some(Method::Deviance));
 }
 
 #[test]

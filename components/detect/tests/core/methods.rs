@@ -55,7 +55,7 @@ fn every_method_is_back_to_normal_after_an_incident() {
         run.see_all(calm(300)).see_all([1180.0; 40]).see_all(calm(100));
         let ends: Vec<_> = run.ends().into_iter().map(|(_, state, reason)| (state, reason)).collect();
         assert_eq!(ends, [(State::Open, None), (State::Resolved, Some(Reason::BackToNormal))], "{method:?}");
-        assert_eq!(run.anomalies[0].baseline.method, method);
+        assert_eq!(run.anomalies[0].baseline.method, Some(method));
     }
 }
 

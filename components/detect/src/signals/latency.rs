@@ -1,0 +1,273 @@
+//! Slower answers: the mean of ln latency over each scale, against a level that follows slowly and the time of day.
+//!
+//! In logarithms a change is a multiple, whatever the unit, and a few slow answers do not carry the mean away. A window's
+//! mean is measured by its standard deviation: that of so many answers, and that between windows of its length. Over half
+//! an hour and more this finds what comes little by little, for the level takes hours to follow.
+
+use serde::{Deserialize, Serialize};
+
+use super::bucket::Bucket;
+use super::dispersion::learn_between;
+use super::now::{Found, Now};
+use super::ring::Window;
+use super::scale::SCALES;
+use super::season::{self, Season};
+use super::settings::{Limit, RELAXED};
+
+/// So many answers a window must have.
+const FEWEST: f64 = 5.0;
+
+/// With fewer there is nothing to be learned of a window either.
+const FEWEST_LEARNED: f64 = 3.0;
+
+/// Without its worst bucket a window's effect must be this part of the least one: one slow bucket is no incident.
+const REST: f64 = 0.6;
+
+/// The least variance between windows: 2 %.
+const LEAST_BETWEEN: f64 = 0.0004;
+
+/// An answer counts as at most this times slower or faster than is usual.
+const LARGEST_RATIO: f64 = 100.0;
+
+/// Half of the level is forgotten in so many hours.
+pub(super) const HALF_LIFE_HOURS: u64 = 8;
+
+/// Figures of a window's latency.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencyFigures {
+    /// How long the window is, in seconds.
+    pub seconds: u32,
+    /// How many latencies there are.
+    pub latencies: f64,
+    /// Their geometric mean, in the unit of the field.
+    pub value: f64,
+    /// What is usual at this time.
+    pub usual: f64,
+    /// The mean of ln (latency / usual).
+    pub log_ratio: f64,
+    /// The variance of ln latency.
+    pub variance: f64,
+    /// The variance between windows of this length.
+    pub between: f64,
+    /// What else is asked.
+    pub confirmed: Confirmed,
+    /// What has to be exceeded.
+    pub limit: Limit,
+}
+
+/// What is asked beside the figures, so that a single bucket is no incident.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirmed {
+    /// Nothing: the window is long.
+    Long,
+    /// Whether the bucket before exceeded the limit too.
+    Twice(bool),
+    /// The mean of ln (latency / usual) without the worst bucket, where enough is left.
+    WithoutWorst(Option<f64>),
+}
+
+impl LatencyFigures {
+    /// How many standard deviations the mean is above the usual.
+    #[must_use]
+    pub fn score(&self) -> f64 {
+        self.log_ratio / (self.variance / self.latencies + self.between).sqrt()
+    }
+
+    /// Whether this is an alarm.
+    #[must_use]
+    pub fn fires(&self) -> bool {
+        let least = self.limit.min_effect.ln();
+        self.exceeds()
+            && match self.confirmed {
+                Confirmed::Long => true,
+                Confirmed::Twice(before) => before,
+                Confirmed::WithoutWorst(rest) => rest.is_some_and(|rest| rest > REST * least),
+            }
+    }
+
+    /// Whether the limits are exceeded, confirmed or not.
+    fn exceeds(&self) -> bool {
+        self.latencies >= FEWEST && self.log_ratio > self.limit.min_effect.ln() && self.score() > self.limit.threshold
+    }
+
+    /// Whether an alarm that is open goes on.
+    fn holds(&self) -> bool {
+        self.log_ratio > RELAXED * self.limit.min_effect.ln() && self.score() > RELAXED * self.limit.threshold
+    }
+}
+
+/// What is known of a key's latency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Latency {
+    /// The level of ln latency without the time of day; none before the first.
+    pub(super) level: Option<f64>,
+    /// By the time of day.
+    pub(super) season: Season,
+    /// The variance of ln latency within a bucket.
+    variance: f64,
+    /// The variance between windows of each scale.
+    between: [f64; SCALES],
+    /// Since when the level is what it is.
+    rebased: u64,
+    /// Since when it is learned.
+    learned: u64,
+    /// The last bucket that exceeded the limit of the shortest scale.
+    exceeded: Option<u64>,
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self {
+            level: None,
+            season: Season::default(),
+            variance: 0.3,
+            between: [0.01; SCALES],
+            rebased: 0,
+            learned: 0,
+            exceeded: None,
+        }
+    }
+}
+
+impl Latency {
+    /// The usual ln latency in a slot, of a key whose first bucket with latencies has this mean.
+    pub(super) fn usual(&mut self, slot: usize, first: Option<f64>) -> Option<f64> {
+        self.level = self.level.or(first);
+        Some(self.level? + self.season.usual(slot))
+    }
+
+    /// Σ ln x and Σ ln² x of a bucket, cut at what is a hundred times the usual.
+    pub(super) fn sums(bucket: &Bucket, usual: f64) -> (f64, f64) {
+        bucket.sums(usual - LARGEST_RATIO.ln(), usual + LARGEST_RATIO.ln())
+    }
+
+    /// Tests all scales, and learns how much windows differ while no alarm is open.
+    pub(super) fn test(
+        &mut self,
+        now: &Now<'_>,
+        limits: &[Option<Limit>; SCALES],
+        usual: Option<f64>,
+        is_open: bool,
+        weight: f64,
+    ) -> Found<LatencyFigures> {
+        let mut found = Found::default();
+        let Some(usual) = usual else { return found };
+        for scale in 0..SCALES {
+            let Some(window) = now.window(scale, self.rebased).filter(|window| window.latencies >= FEWEST_LEARNED)
+            else {
+                continue;
+            };
+            let log_ratio = window.residual / window.latencies;
+            let within = self.variance / window.latencies;
+            if let Some(limit) = limits[scale] {
+                let mut figures = LatencyFigures {
+                    seconds: now.scales.seconds(scale),
+                    latencies: window.latencies,
+                    value: (usual + log_ratio).exp(),
+                    usual: usual.exp(),
+                    log_ratio,
+                    variance: self.variance,
+                    between: self.between[scale],
+                    confirmed: Confirmed::Long,
+                    limit,
+                };
+                if figures.exceeds() {
+                    figures.confirmed = self.confirm(scale, &window, now);
+                }
+                // A single bucket keeps no alarm open.
+                let holds = scale > 0 && figures.holds();
+                found.take(scale, figures, figures.fires(), holds, |figures| figures.score() / figures.limit.threshold);
+            }
+            if !is_open {
+                learn_between(&mut self.between[scale], log_ratio * log_ratio, within, weight, LEAST_BETWEEN);
+            }
+        }
+        found
+    }
+
+    /// What is asked beside the figures of a window that exceeds its limit.
+    fn confirm(&mut self, scale: usize, window: &Window, now: &Now<'_>) -> Confirmed {
+        match scale {
+            0 => {
+                let before = now.tick.checked_sub(1);
+                let twice = before.is_some() && self.exceeded == before;
+                self.exceeded = Some(now.tick);
+                Confirmed::Twice(twice)
+            }
+            1 | 2 => {
+                let worst =
+                    now.ring.latest(window.width).max_by(|one, other| one.residual().total_cmp(&other.residual()));
+                let rest = worst.map(|worst| {
+                    let latencies = window.latencies - f64::from(worst.latencies);
+                    (window.residual - worst.residual().max(0.0), latencies)
+                });
+                let enough = rest.filter(|(_, latencies)| *latencies >= 2.0);
+                Confirmed::WithoutWorst(enough.map(|(residual, latencies)| residual / latencies))
+            }
+            _ => Confirmed::Long,
+        }
+    }
+
+    /// Learns from a bucket that has latencies: the time of day in any case, the level while no alarm is open.
+    pub(super) fn learn(&mut self, bucket: &Learned, now: &Now<'_>, is_open: bool, weight: f64) {
+        let Some(level) = &mut self.level else { return };
+        let Learned { latencies, sum, squares, usual, slot } = *bucket;
+        let off = sum / latencies - usual;
+        let within = self.variance / latencies;
+        // A bucket of few answers says less: by its own variance, against that between buckets and 2 % more.
+        let trust = (self.between[0] + 0.02) / (within + self.between[0] + 0.02);
+        self.season.add(slot, trust * (off + self.season.usual(slot)), trust);
+        if is_open {
+            return;
+        }
+        let most = 3.0 * (within + self.between[0]).sqrt();
+        // At first it is the mean of all.
+        let early = 1.0 / (now.tick.saturating_sub(self.learned) as f64 + 2.0);
+        *level += weight.max(early) * trust * off.clamp(-most, most);
+        if latencies > 1.0 {
+            let variance = (squares - sum * sum / latencies) / (latencies - 1.0);
+            let cut = variance.min(4.0 * self.variance);
+            self.variance += early.max(0.0005) * (latencies / 10.0).min(1.0) * (cut - self.variance);
+        }
+    }
+
+    /// Makes the last `width` buckets the level.
+    pub(super) fn rebase(&mut self, now: &Now<'_>, width: usize) {
+        let window = now.ring.last(width);
+        if let Some(level) = self.level.as_mut().filter(|_| window.latencies > 0.0) {
+            *level += window.residual / window.latencies;
+        }
+        self.rebased = now.tick;
+    }
+
+    /// Learns the level anew from bucket `tick` on, and judges what comes after bucket `from`.
+    pub(super) fn start_anew(&mut self, tick: u64, from: u64) {
+        (self.learned, self.rebased) = (tick, from);
+    }
+
+    /// Ends a day that had events for a smoothing of this half-width.
+    pub(super) fn end_day(&mut self, half_width: usize) {
+        self.season.end_day(half_width, |sum, trust| (trust > 0.0).then(|| sum / (trust + 1.0)));
+        self.season.center(season::mean);
+        if self.season.days() <= 2 {
+            // Without the time of day windows seemed to differ more than they do.
+            self.between.iter_mut().for_each(|between| *between = between.min(0.01));
+        }
+    }
+}
+
+/// What is learned of a bucket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Learned {
+    /// How many latencies it has, more than 0.
+    pub(super) latencies: f64,
+    /// Σ ln x.
+    pub(super) sum: f64,
+    /// Σ ln² x.
+    pub(super) squares: f64,
+    /// The usual ln latency.
+    pub(super) usual: f64,
+    /// Its slot of the day.
+    pub(super) slot: usize,
+}

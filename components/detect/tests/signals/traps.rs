@@ -1,0 +1,159 @@
+//! What the classic rules fail at, and what no detector must be fooled by.
+
+use logd_detect::incident::{Kind, Reason, State};
+
+use super::Run;
+use super::workload::{DAY, Doing, Event, HOUR, Random, events, usual};
+
+/// A week in which nothing happens, and what is known after it.
+fn learned(seed: u64, days: usize) -> (Run, Random) {
+    let (mut run, mut random) = (Run::new(), Random::new(seed));
+    run.go_on(&mut random, days * DAY, usual);
+    assert_eq!(run.told, [], "nothing happens, and nothing is told");
+    (run, random)
+}
+
+/// As usual, with a latency times so much.
+fn slower(times: f64) -> impl Fn(usize) -> Doing {
+    move |tick| Doing { latency: usual(tick).latency * times, ..usual(tick) }
+}
+
+fn failing(errors: f64) -> impl Fn(usize) -> Doing {
+    move |tick| Doing { errors, ..usual(tick) }
+}
+
+#[test]
+fn a_lasting_shift_is_one_alarm_and_then_the_new_normal() {
+    let (mut run, mut random) = learned(1, 3);
+    run.go_on(&mut random, 8 * HOUR, slower(1.6));
+    let opened = run.opened();
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    assert!(matches!(opened[0].1, Kind::Latency | Kind::Degradation), "{opened:?}");
+    let last = run.told.last().unwrap();
+    assert_eq!((last.state, last.reason), (State::Resolved, Some(Reason::NewNormal)));
+    assert!(run.tick_of(last) <= 3 * DAY + 3 * HOUR, "closed within three hours");
+    run.go_on(&mut random, HOUR, slower(1.6 * 2.5));
+    assert_eq!(run.opened().len(), 2, "the next one is found");
+    run.go_on(&mut random, 2 * HOUR, slower(1.6));
+    assert_eq!(run.told.last().unwrap().reason, Some(Reason::BackToNormal));
+}
+
+#[test]
+fn a_jump_after_nothing_but_equal_values_is_seen() {
+    let mut run = Run::new();
+    let equal: &[Event] = &[(Some(100.0), false); 5];
+    (0..DAY).for_each(|_| run.close(equal));
+    assert_eq!(run.told, []);
+    (0..30).for_each(|_| run.close(&[(Some(150.0), false); 5]));
+    assert!(matches!(run.opened()[..], [(tick, Kind::Latency)] if tick <= DAY + 12), "{:?}", run.opened());
+}
+
+#[test]
+fn more_errors_are_found_whatever_is_usual() {
+    for (seed, usually, then) in [(2, 0.25, 0.6), (3, 0.005, 0.05)] {
+        let (mut run, mut random) = (Run::new(), Random::new(seed));
+        run.go_on(&mut random, 2 * DAY, failing(usually));
+        assert_eq!(run.told, [], "{usually} is usual");
+        run.go_on(&mut random, HOUR, failing(then));
+        assert!(matches!(run.opened()[..], [(_, Kind::ErrorRate)]), "{usually} to {then}: {:?}", run.opened());
+    }
+}
+
+#[test]
+fn faster_answers_are_no_alarm() {
+    let (mut run, mut random) = learned(4, 2);
+    run.go_on(&mut random, 6 * HOUR, slower(0.3));
+    assert_eq!(run.told, []);
+}
+
+#[test]
+fn the_nightly_job_is_quiet_from_the_fourth_day() {
+    let (mut run, mut random) = (Run::new(), Random::new(5));
+    let nightly = |tick: usize| {
+        let Doing { events, latency, .. } = usual(tick);
+        let is_on = (3 * HOUR..3 * HOUR + 90).contains(&(tick % DAY));
+        if is_on { Doing { events: 4.0 * events, latency: 1.3 * latency, ..usual(tick) } } else { usual(tick) }
+    };
+    run.go_on(&mut random, 8 * DAY, nightly);
+    let late: Vec<_> = run.opened().into_iter().filter(|(tick, _)| *tick > 3 * DAY).collect();
+    assert_eq!(late, []);
+}
+
+#[test]
+fn one_slow_bucket_is_nothing() {
+    let (mut run, mut random) = learned(6, 2);
+    for times in [3.0, 10.0, 30.0] {
+        run.go_on(&mut random, 1, slower(times));
+        run.go_on(&mut random, HOUR, usual);
+    }
+    assert_eq!(run.told, []);
+}
+
+#[test]
+fn a_new_service_is_quiet_in_its_first_hour() {
+    let (mut run, mut random) = (Run::new(), Random::new(7));
+    run.go_on(&mut random, HOUR, |tick| Doing {
+        events: if tick % 60 < 30 { 20.0 } else { 0.0 },
+        latency: if tick % 7 < 3 { 1000.0 } else { 10.0 },
+        errors: if tick % 100 < 50 { 0.0 } else { 0.9 },
+        slow: 0.0,
+    });
+    assert_eq!(run.told, []);
+}
+
+#[test]
+fn each_thing_that_goes_wrong_is_found_and_told() {
+    type Case = (Kind, fn(usize) -> Doing, usize);
+    let cases: [Case; 7] = [
+        (Kind::Latency, |tick| slower(2.5)(tick), 60),
+        (Kind::TailLatency, |tick| Doing { slow: 0.08, ..usual(tick) }, 120),
+        (Kind::ErrorRate, |tick| failing(0.4)(tick), 30),
+        (Kind::TrafficDrop, |tick| Doing { events: 0.2 * usual(tick).events, ..usual(tick) }, 60),
+        (Kind::TrafficSurge, |tick| Doing { events: 4.0 * usual(tick).events, ..usual(tick) }, 30),
+        (Kind::Silence, |tick| Doing { events: 0.0, ..usual(tick) }, 30),
+        (Kind::Degradation, |tick| slower(1.0 + 2e-4 * (tick - 2 * DAY - 12 * HOUR) as f64)(tick), 2 * HOUR),
+    ];
+    let (mut run, mut random) = learned(8, 2);
+    run.go_on(&mut random, 12 * HOUR, usual);
+    for (kind, doing, within) in cases {
+        let mut run = run.fork();
+        let mut random = random.clone();
+        run.go_on(&mut random, within.max(HOUR), doing);
+        let opened = run.opened();
+        let found = opened.first().copied();
+        assert!(found.is_some_and(|(tick, _)| tick <= 2 * DAY + 12 * HOUR + within), "{kind:?}: {opened:?}");
+        let kinds: Vec<_> = run.told.last().unwrap().signals.iter().map(|part| part.r#type).collect();
+        let alike = kind == Kind::Degradation && kinds.contains(&Kind::Latency);
+        assert!(kinds.contains(&kind) || alike, "{kind:?}: {kinds:?}");
+        let first = &run.told[0];
+        println!("{kind:?} after {}: {}", found.unwrap().0 - 2 * DAY - 12 * HOUR, first.explanation);
+        for anomaly in &run.told {
+            assert!(anomaly.evidence.signals().unwrap().verify(), "{anomaly:?}");
+        }
+        run.go_on(&mut random, HOUR, usual);
+        assert_eq!(run.told.last().unwrap().reason, Some(Reason::BackToNormal), "{kind:?}");
+        assert_eq!(opened.len(), 1, "{kind:?}: {opened:?}");
+    }
+}
+
+#[test]
+fn strange_values_change_nothing() {
+    let incident = |tick: usize| {
+        let is_on = (2 * DAY..2 * DAY + HOUR).contains(&tick);
+        if is_on { slower(2.0)(tick) } else { usual(tick) }
+    };
+    let told = |strange: bool| {
+        let (mut run, mut random) = (Run::new(), Random::new(9));
+        for tick in 0..2 * DAY + 3 * HOUR {
+            let mut events = events(&mut random, incident(tick));
+            if strange && tick % 97 == 0 {
+                events.push((Some([1e9, f64::NAN, f64::INFINITY, -5.0, 0.0][tick / 97 % 5]), false));
+            }
+            run.close(&events);
+        }
+        run.told.iter().map(|anomaly| (run.tick_of(anomaly), anomaly.state, anomaly.r#type)).collect::<Vec<_>>()
+    };
+    let clean = told(false);
+    assert_eq!(clean[0].1, State::Open);
+    assert_eq!(told(true), clean);
+}

@@ -7,6 +7,7 @@
 //! - [`incident`]: from anomalous points to incidents that open, get worse and are resolved, and their events;
 //! - [`explain`]: the sentence of such an event;
 //! - [`detector`]: all of it for one field, key by key;
+//! - [`novelty`]: a detector that needs no rule: is this like anything that was there before?
 //! - [`time`]: event time.
 //!
 //! All of this is pure: no clock, no task, no batch. The transforms `zscore` and `spike` carry it into a pipeline.
@@ -15,6 +16,7 @@ pub mod baseline;
 pub mod detector;
 pub mod explain;
 pub mod incident;
+pub mod novelty;
 pub mod rule;
 mod short;
 pub mod time;

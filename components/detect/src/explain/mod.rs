@@ -6,7 +6,7 @@
 //! would hide the difference. The sentence starts after what the reader knows from the line around it: state, key,
 //! detector, and since when.
 
-mod figures;
+pub(crate) mod figures;
 mod measure;
 
 use std::time::Duration;

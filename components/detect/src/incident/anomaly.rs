@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Key, Peak, Reason, State};
 use crate::baseline::Summary;
+use crate::novelty::NoveltyEvidence;
 use crate::rule::{Criterion, Rule, RuleEvidence, Side};
 use crate::time::{Interval, Micros};
 
@@ -58,14 +59,27 @@ pub struct Anomaly {
 pub enum Evidence {
     /// A rule, and the last points that it judged.
     Rule(RuleEvidence),
+    /// What was never there: that of the worst value of the incident.
+    Novelty(NoveltyEvidence),
 }
 
 impl Evidence {
     /// That of a rule, if it was one.
     #[must_use]
     pub fn rule(&self) -> Option<&RuleEvidence> {
-        let Self::Rule(evidence) = self;
-        Some(evidence)
+        match self {
+            Self::Rule(evidence) => Some(evidence),
+            Self::Novelty(_) => None,
+        }
+    }
+
+    /// That of `novelty`, if it was that.
+    #[must_use]
+    pub fn novelty(&self) -> Option<&NoveltyEvidence> {
+        match self {
+            Self::Novelty(evidence) => Some(evidence),
+            Self::Rule(_) => None,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod noise;
+mod novelty;
 mod reference;
 mod snapshot;
 mod traps;

@@ -10,7 +10,7 @@
 //! - [`novelty`]: a detector that needs no rule: is this like anything that was there before?
 //! - [`time`]: event time.
 //!
-//! All of this is pure: no clock, no task, no batch. The transforms `zscore` and `spike` carry it into a pipeline.
+//! All of this is pure: no clock, no task, no batch. The transforms `zscore`, `spike` and `novelty` carry it into a pipeline.
 
 pub mod baseline;
 pub mod detector;
@@ -27,6 +27,7 @@ use logd_sdk::Component;
 
 /// What this family has for pipelines.
 pub static COMPONENTS: &[Component] = &[
+    Component::keyed::<transform::NoveltySettings>(),
     Component::keyed::<transform::SpikeSettings>(),
     Component::keyed::<window::WindowSettings>(),
     Component::keyed::<transform::ZscoreSettings>(),

@@ -1,5 +1,7 @@
 //! The settings of `spike`.
 
+use std::slice;
+
 use logd_sdk::component::{KeyedSettings, Makes};
 use logd_sdk::condition::{Conditions, Reads};
 use logd_sdk::settings::{Duration, FieldPath};
@@ -9,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::keyed::Detecting;
 use super::relearn::Relearn;
-use super::settings::{self, Plan};
+use super::settings::{self, Plan, Watched};
+use crate::detector::Detector;
 use crate::rule::{self, BaselineSettings, Confirm, Criterion, Direction, Rule};
 
 /// Finds values that are many times the mean of the last ones: the classic rule for bursts of errors.
@@ -113,9 +116,13 @@ impl SpikeSettings {
         let SpikeBaseline { samples, min_samples, exclude_anomalies } = self.baseline;
         let criterion = Criterion::Spike { factor: self.factor, min_value: self.min_value };
         Plan {
-            algorithm: Self::NAME,
-            field: &self.field,
-            group_by: &self.group_by,
+            watched: Watched {
+                algorithm: Self::NAME.to_owned(),
+                fields: slice::from_ref(&self.field),
+                group_by: &self.group_by,
+                max_keys: self.max_keys,
+                max_series: self.max_series,
+            },
             rules: rule::Settings {
                 rule: Rule { criterion, direction: self.direction, min_effect: self.min_effect, min_samples },
                 confirm: self.confirm,
@@ -124,8 +131,6 @@ impl SpikeSettings {
                 cooldown: self.cooldown.into(),
                 relearn_after: self.relearn_after.0,
             },
-            max_keys: self.max_keys,
-            max_series: self.max_series,
         }
     }
 }
@@ -150,23 +155,23 @@ baseline = { samples = 100, min_samples = 5 }
     }
 
     fn reads(&self, _: &dyn Conditions) -> Reads {
-        self.plan().reads()
+        self.plan().watched.reads()
     }
 
     fn needs(&self, _: &dyn Conditions) -> Reads {
-        self.plan().needs()
+        self.plan().watched.needs()
     }
 
     fn makes(&self, port: &str) -> Makes {
-        self.plan().makes(port)
+        self.plan().watched.makes(port)
     }
 }
 
 impl KeyedSettings for SpikeSettings {
-    type Keyed = Detecting;
+    type Keyed = Detecting<Detector>;
 
-    fn build(&self, context: &Context) -> anyhow::Result<Detecting> {
-        Detecting::new(&self.plan(), context)
+    fn build(&self, context: &Context) -> anyhow::Result<Detecting<Detector>> {
+        Detecting::by_rule(&self.plan(), context)
     }
 }
 

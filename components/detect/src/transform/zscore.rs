@@ -1,5 +1,7 @@
 //! The settings of `zscore`.
 
+use std::slice;
+
 use logd_sdk::component::{KeyedSettings, Makes};
 use logd_sdk::condition::{Conditions, Reads};
 use logd_sdk::settings::{Duration, FieldPath};
@@ -9,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::keyed::Detecting;
 use super::relearn::Relearn;
-use super::settings::{self, Plan};
+use super::settings::{self, Plan, Watched};
+use crate::detector::Detector;
 use crate::rule::{self, BaselineSettings, Confirm, Criterion, Direction, Rule};
 
 /// Finds values that are far from the mean of the last ones, measured in standard deviations: the classic z-score.
@@ -108,9 +111,13 @@ impl ZscoreSettings {
         let ZscoreBaseline { samples, min_samples, exclude_anomalies } = self.baseline;
         let criterion = Criterion::Zscore { threshold: self.threshold, min_std: self.min_std };
         Plan {
-            algorithm: Self::NAME,
-            field: &self.field,
-            group_by: &self.group_by,
+            watched: Watched {
+                algorithm: Self::NAME.to_owned(),
+                fields: slice::from_ref(&self.field),
+                group_by: &self.group_by,
+                max_keys: self.max_keys,
+                max_series: self.max_series,
+            },
             rules: rule::Settings {
                 rule: Rule { criterion, direction: self.direction, min_effect: self.min_effect, min_samples },
                 confirm: self.confirm,
@@ -119,8 +126,6 @@ impl ZscoreSettings {
                 cooldown: self.cooldown.into(),
                 relearn_after: self.relearn_after.0,
             },
-            max_keys: self.max_keys,
-            max_series: self.max_series,
         }
     }
 }
@@ -146,23 +151,23 @@ baseline = { samples = 1000, min_samples = 10, exclude_anomalies = true }
     }
 
     fn reads(&self, _: &dyn Conditions) -> Reads {
-        self.plan().reads()
+        self.plan().watched.reads()
     }
 
     fn needs(&self, _: &dyn Conditions) -> Reads {
-        self.plan().needs()
+        self.plan().watched.needs()
     }
 
     fn makes(&self, port: &str) -> Makes {
-        self.plan().makes(port)
+        self.plan().watched.makes(port)
     }
 }
 
 impl KeyedSettings for ZscoreSettings {
-    type Keyed = Detecting;
+    type Keyed = Detecting<Detector>;
 
-    fn build(&self, context: &Context) -> anyhow::Result<Detecting> {
-        Detecting::new(&self.plan(), context)
+    fn build(&self, context: &Context) -> anyhow::Result<Detecting<Detector>> {
+        Detecting::by_rule(&self.plan(), context)
     }
 }
 

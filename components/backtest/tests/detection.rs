@@ -31,7 +31,7 @@ fn detect_finds_most_incidents_and_is_seldom_wrong() {
     for other in [classic, control] {
         assert!(other.f1 <= Some(0.3), "{other:?}");
     }
-    assert!((trial.alarms_per_service_day(2) - 144.0).abs() < 0.1);
+    assert!((trial.alarms_per_service_day(2) - 144.0).abs() < 0.5);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::bucket::Bucket;
 use super::dispersion::learn_between;
 use super::now::{Found, Now};
 use super::ring::Window;
-use super::scale::SCALES;
+use super::scale::{HALF_HOUR, SCALES};
 use super::season::{self, Season};
 use super::settings::{Limit, RELAXED};
 
@@ -33,8 +33,14 @@ const LARGEST_RATIO: f64 = 20.0;
 /// The level begins with so many latencies.
 const FIRST: u64 = 20;
 
+/// Over half an hour answers have become faster for good if they are this many times as fast,
+const FASTER: f64 = 1.25;
+
+/// and so many standard deviations below the level.
+const FASTER_SCORE: f64 = 5.5;
+
 /// Half of the level is forgotten in so many hours.
-pub(super) const HALF_LIFE_HOURS: u64 = 8;
+pub(super) const HALF_LIFE_HOURS: u64 = 4;
 
 /// Figures of a window's latency.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -201,6 +207,16 @@ impl Latency {
             }
         }
         found
+    }
+
+    /// Whether answers have become faster: nobody needs to be told, and the level follows at once.
+    pub(super) fn is_faster(&self, now: &Now<'_>) -> bool {
+        let window = now.window(HALF_HOUR, self.rebased).filter(|window| window.latencies >= FEWEST_LEARNED);
+        window.is_some_and(|window| {
+            let log_ratio = window.residual / window.latencies;
+            let deviation = (self.variance / window.latencies + self.between[HALF_HOUR]).sqrt();
+            log_ratio < -FASTER.ln() && log_ratio / deviation < -FASTER_SCORE
+        })
     }
 
     /// What is asked beside the figures of a window that exceeds its limit.

@@ -1,7 +1,7 @@
 //! Signals: what is wrong with a service, by the events that it sends.
 //!
 //! For each key, events are counted in [buckets](Bucket) of ten seconds. Each bucket that is closed is looked at over
-//! five lengths of time, from ten seconds to two hours, for slower answers, more slow answers, more errors, more or
+//! six lengths of time, from ten seconds to two hours, for slower answers, more slow answers, more errors, more or
 //! fewer events than at this time of day, and for silence. Each test is a score in standard deviations, by what windows
 //! of its length have shown lately, and an effect that is large enough to be of interest; both have to be exceeded.
 //!

@@ -53,6 +53,8 @@ struct Tested {
     tail: Found<super::tail::TailFigures>,
     errors: Found<errors::ErrorFigures>,
     traffic: Found<traffic::TrafficFigures>,
+    /// Answers have become faster.
+    is_faster: bool,
 }
 
 impl Monitor {
@@ -102,6 +104,9 @@ impl Monitor {
         let seen = self.push(state, slot, bucket);
         let tested = self.test(state, &seen);
         let mut outcome = self.judge(state, &tested);
+        if tested.is_faster && !state.is_alarming(Signal::Latency) {
+            self.make_usual(state, Signal::Latency);
+        }
         self.rebase(state, &mut outcome);
         if bucket.is_some_and(Bucket::is_marked) {
             self.start_anew(state, &mut outcome);
@@ -150,12 +155,14 @@ impl Monitor {
             tail: Found::new(tail.held_by()),
             errors: Found::new(errors.held_by()),
             traffic: Found::new(traffic.held_by()),
+            is_faster: false,
         };
         if state.tick < self.pace.warm_up {
             return tested;
         }
         let now = Now { tick: state.tick, scales: &self.scales, ring: &state.ring };
         let (limits, weight) = (&self.limits, self.pace.dispersion);
+        tested.is_faster = !latency.is_open() && state.latency.is_faster(&now);
         tested.latency = state.latency.test(&now, &limits.latency, seen.usual_latency, latency, weight);
         tested.errors = state.errors.test(&now, limits, errors, weight);
         if self.is_grown(state) {

@@ -9,12 +9,12 @@ use super::alarm::Alarm;
 use super::deviance::poisson;
 use super::dispersion::learn_between;
 use super::now::{Found, Now};
-use super::scale::SCALES;
+use super::scale::{HALF_HOUR, SCALES};
 use super::season::{self, Season};
 use super::settings::{Limit, RELAXED};
 
 /// Over which scales it is judged; what is learned of the shortest is not used.
-const JUDGED: std::ops::Range<usize> = 1..4;
+const JUDGED: std::ops::RangeInclusive<usize> = 1..=HALF_HOUR;
 
 /// So many events must be expected to judge, and so many to learn how much windows differ.
 const FEWEST: f64 = 0.5;
@@ -125,7 +125,7 @@ impl Traffic {
 
     /// The variance of what is expected, over half an hour and by the events that it is known from: for silence.
     pub(super) fn uncertainty(&self) -> f64 {
-        1.0 / (self.seen + PRIOR) + self.between[3]
+        1.0 / (self.seen + PRIOR) + self.between[HALF_HOUR]
     }
 
     /// Tests all scales, and learns how much windows differ while no alarm is open.
@@ -138,7 +138,7 @@ impl Traffic {
         weight: f64,
     ) -> Found<TrafficFigures> {
         let mut found = Found::new(alarm.held_by());
-        for scale in 0..JUDGED.end {
+        for scale in 0..=HALF_HOUR {
             let Some(window) = now.window(scale, self.rebased).filter(|window| window.expected > FEWEST) else {
                 continue;
             };

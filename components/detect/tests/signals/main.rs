@@ -1,6 +1,7 @@
 //! Signals over days of a service: what has to be found, what must not be, and what must not matter.
 
 mod metamorphic;
+mod reference;
 mod traps;
 mod workload;
 

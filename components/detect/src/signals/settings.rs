@@ -77,7 +77,7 @@ pub struct Limit {
 pub(super) const RELAXED: f64 = 0.5;
 
 /// The thresholds of the latency over each scale: short ones are looked at more often.
-const LATENCY: [f64; SCALES] = [8.8, 6.6, 6.05, 5.2, 5.5, 4.95];
+const LATENCY: [f64; SCALES] = [8.8, 6.6, 5.8, 5.0, 5.25, 4.95];
 
 /// Those of the error rate: in few events chance is not well described by any formula.
 const ERROR_RATE: [f64; SCALES] = [6.5, 6.5, 6.0, 5.5, 5.5, 5.5];

@@ -1,23 +1,22 @@
 //! The state of a share of the keys: the buckets that are still open, what is usual, and incidents.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::ensure;
 use foldhash::fast::RandomState;
 use logd_sdk::keyed::{self, Save};
-use logd_sdk::{Context, Time, snapshot};
-use serde::{Deserialize, Serialize};
+use logd_sdk::{Time, snapshot};
 
-use super::super::gauges::{Gauges, Series};
+use super::super::gauges::Gauges;
 use super::super::key::{self, GroupBy};
 use super::super::keyed::{EVICTED, Errors};
+use super::kept::Kept;
 use super::operator::{Folded, Part};
 use super::related::{Incidents, NEAR};
-use crate::detector::Score;
+use super::scores::{AllSeries, CHARTED, Scored, score};
 use crate::incident::Anomaly;
-use crate::signals::{Bucket, Figures, Outcome, Signal, Span, Watch, Watched, field};
+use crate::signals::{Span, Watch, Watched};
 use crate::time::Micros;
 
 /// The version of the snapshot's form.
@@ -26,17 +25,6 @@ const VERSION: u8 = 1;
 /// When there are too many keys, this part of them goes beyond those that must, so that not every batch looks through
 /// all of them.
 const SLACK: usize = 16;
-
-/// A key that has been silent for so long is forgotten: no day that its baseline is of remembers it.
-const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
-
-/// The signals that are charted.
-const CHARTED: [(Signal, &str); 4] = [
-    (Signal::Latency, "latency"),
-    (Signal::TailLatency, "tail_latency"),
-    (Signal::ErrorRate, "error_rate"),
-    (Signal::Traffic, "traffic"),
-];
 
 /// What all shards share, and nobody changes.
 pub(super) struct Shared {
@@ -48,12 +36,6 @@ pub(super) struct Shared {
     pub(super) series: AllSeries,
     /// What its states are of.
     pub(super) fingerprint: u64,
-}
-
-/// What is shown at `/metrics`: of the component, and of each signal.
-pub(super) struct AllSeries {
-    pub(super) total: Arc<Series>,
-    signals: [Arc<Series>; CHARTED.len()],
 }
 
 /// The keys of one shard.
@@ -70,19 +52,6 @@ pub(crate) struct Shard {
     /// What is shown of them.
     total: Gauges,
     gauges: [Gauges; CHARTED.len()],
-}
-
-/// What is kept of a key.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Kept {
-    watched: Watched,
-    /// Buckets that are still open, by their start.
-    pending: BTreeMap<Micros, Bucket>,
-    /// The latest time of its events.
-    newest: Micros,
-    /// Whether a snapshot has it, and must be told when it is gone.
-    #[serde(skip)]
-    saved: bool,
 }
 
 /// What one shard has made in one step.
@@ -107,33 +76,6 @@ pub(super) struct Told {
     /// The bytes that name its key.
     pub(super) name: Arc<[u8]>,
     pub(super) anomaly: Anomaly,
-}
-
-/// What a bucket has come to.
-pub(super) struct Scored {
-    /// The bytes that name its key.
-    pub(super) name: Arc<[u8]>,
-    /// The end of the bucket.
-    pub(super) at: Micros,
-    /// Of which signal.
-    pub(super) field: &'static str,
-    pub(super) score: Score,
-}
-
-impl Series {
-    /// Those of a component with signals; at most `max` keys are shown of each.
-    pub(super) fn of_signals(context: &Context, max: usize) -> AllSeries {
-        let component = context.id.id();
-        let parts = || (context.meters.clone(), context.clock.clone());
-        let (meters, clock) = parts();
-        AllSeries {
-            total: Self::new(meters, clock, component, max),
-            signals: CHARTED.map(|(_, name)| {
-                let (meters, clock) = parts();
-                Self::of_signal(meters, clock, component, name, max)
-            }),
-        }
-    }
 }
 
 impl Shard {
@@ -250,56 +192,6 @@ fn note(incidents: &mut Incidents, name: &Arc<[u8]>, watched: &Watched) {
     if let Some(Span { opened, resolved, id }) = watched.latest() {
         incidents.insert((opened, Arc::clone(name)), (id, resolved));
     }
-}
-
-impl Kept {
-    /// The next bucket to close, of those that begin before `until`; `is_end` of all input.
-    fn next(&mut self, watch: &Watch, until: Micros, is_end: bool) -> Option<(Micros, Option<Bucket>)> {
-        let pending = self.pending.first_key_value().map(|(&start, _)| start);
-        let state = &self.watched.state;
-        let start = match state.last_closed() {
-            // A key begins with its first event; one that sleeps goes on with the next.
-            Some(last) if !state.is_asleep() => {
-                let next = watch.monitor().next(last);
-                if is_end { pending.map(|_| next)? } else { next }
-            }
-            _ => pending?,
-        };
-        (start < until).then(|| (start, self.pending.remove(&start)))
-    }
-
-    /// Whether nothing is lost if it is forgotten.
-    fn is_gone(&self, until: Micros) -> bool {
-        let state = &self.watched.state;
-        let is_silent = state.is_asleep() && until.since(self.newest) > REMEMBERED;
-        self.pending.is_empty() && !self.watched.is_open() && (state.is_spent() || is_silent)
-    }
-}
-
-/// Makes scores of what a bucket has come to; returns those that `/metrics` shows.
-fn score(
-    name: &Arc<[u8]>,
-    at: Micros,
-    outcome: &Outcome,
-    scored: &mut Vec<Scored>,
-) -> Option<[Option<Score>; CHARTED.len()]> {
-    let scores = CHARTED.map(|(signal, _)| {
-        let times = outcome.figures[signal as usize].as_ref().map(Figures::times);
-        outcome.charted[signal as usize].as_ref().map(|charted| {
-            let bounds = charted.bounds();
-            Score {
-                value: bounds.value,
-                expected: Some(bounds.expected),
-                lower: bounds.lower,
-                upper: bounds.upper,
-                score: times,
-            }
-        })
-    });
-    for (charted, score) in outcome.charted.iter().flatten().zip(scores.iter().flatten()) {
-        scored.push(Scored { name: Arc::clone(name), at, field: field(charted), score: *score });
-    }
-    scores.iter().any(Option::is_some).then_some(scores)
 }
 
 impl keyed::Shard for Shard {

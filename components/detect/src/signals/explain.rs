@@ -187,15 +187,15 @@ mod tests {
             ),
             (
                 Figures::TailLatency(tail),
-                "response time over 1,200 ms in 10 % of 310 requests in 5 min, usually in 1.0 % (z 9.3, threshold 6.6)",
+                "response time over 1,200 ms in 10 % of 310 requests in 5 min, usually in 1.0 % (z 9.5, threshold 6.6)",
             ),
             (
                 Figures::ErrorRate(errors),
-                "error rate 24 % of 310 requests in 1 min, usually 0.60 % (z 18, threshold 6.5)",
+                "error rate 24 % of 310 requests in 1 min, usually 0.60 % (z 19, threshold 6.5)",
             ),
             (
                 Figures::Traffic(traffic),
-                "12 requests in 5 min, where 120 are usual at this time (z 8.6, threshold 6.0)",
+                "12 requests in 5 min, where 120 are usual at this time (z 8.5, threshold 6.0)",
             ),
             (Figures::Silence(silence), "no request for 40 s, where 31 are usual (−ln p 27, threshold 15.4)"),
         ];

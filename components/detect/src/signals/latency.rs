@@ -52,8 +52,8 @@ pub(super) struct Latency {
     between: [f64; SCALES],
     /// Since when the level is what it is.
     rebased: u64,
-    /// Since when it is learned.
-    learned: u64,
+    /// Since when it is learned anew, and until when no level is trusted.
+    settling: Option<(u64, u64)>,
     /// The last bucket that exceeded the limit of the shortest scale.
     exceeded: Option<u64>,
 }
@@ -67,7 +67,7 @@ impl Default for Latency {
             variance: 0.3,
             between: [0.01; SCALES],
             rebased: 0,
-            learned: 0,
+            settling: None,
             exceeded: None,
         }
     }
@@ -186,7 +186,7 @@ impl Latency {
         }
         let most = 3.0 * (within + self.between[0]).sqrt();
         // At first it is the mean of all.
-        let early = 1.0 / (now.tick.saturating_sub(self.learned) as f64 + 2.0);
+        let early = 1.0 / (now.tick as f64 + 2.0);
         *level += weight.max(early) * trust * off.clamp(-most, most);
         if latencies > 1.0 {
             let variance = (squares - sum * sum / latencies) / (latencies - 1.0);
@@ -209,9 +209,17 @@ impl Latency {
         self.rebased = tick;
     }
 
-    /// Learns the level anew from bucket `tick` on, and judges what comes after bucket `from`.
-    pub(super) fn start_anew(&mut self, tick: u64, from: u64) {
-        (self.learned, self.rebased) = (tick, from);
+    /// Learns the level anew from bucket `tick` on, of which bucket `until` makes it, and judges what comes after that.
+    pub(super) fn start_anew(&mut self, tick: u64, until: u64) {
+        (self.settling, self.rebased) = (Some((tick, until)), until);
+    }
+
+    /// Makes the new level, once it is time.
+    pub(super) fn settle(&mut self, now: &Now<'_>) {
+        if let Some((from, until)) = self.settling.filter(|(_, until)| now.tick >= *until) {
+            self.settling = None;
+            self.rebase(now, usize::try_from(until - from).unwrap_or(usize::MAX));
+        }
     }
 
     /// Ends a day that had events for a smoothing of this half-width.

@@ -142,6 +142,7 @@ impl Monitor {
         let learns_errors = !open(Signal::ErrorRate);
         let learns_traffic = !open(Signal::Traffic) && !open(Signal::Silence);
         let now = Now { tick: state.tick, scales: &self.scales, ring: &state.ring };
+        state.latency.settle(&now);
         if let (Some(bucket), Some(learned)) = (bucket, &seen.learned) {
             state.tail.learn(bucket, seen.slow, learns_tail);
             state.latency.learn(learned, &now, slow, self.pace.latency);

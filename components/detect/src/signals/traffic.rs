@@ -213,13 +213,18 @@ impl Traffic {
     ) -> Option<usize> {
         let level = self.level?;
         let (events, usual) = self.season.totals();
+        if events == 0.0 {
+            // Who was away for a day comes back as before.
+            self.season.give_up_day();
+            return None;
+        }
         let buckets = usual / level.exp();
         let half_width = season::half_width(events);
-        let scale = events.max(1.0) / usual.max(1e-9);
+        let scale = events / usual.max(1e-9);
         self.season
             .end_day(half_width, |seen, usual| (usual > 0.0).then(|| ((seen + 0.5) / (usual * scale + 0.5)).ln()));
         self.season.center(|values| season::mean(&mut values.map(f64::exp)).ln());
-        self.level = Some((events.max(0.5) / buckets.max(1.0)).ln());
+        self.level = Some((events / buckets.max(1.0)).ln());
         // The ratio is to another usual from now on: it begins with the last two hours.
         (self.seen, self.usual) = (0.0, 0.0);
         if !is_open {

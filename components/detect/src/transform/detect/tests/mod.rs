@@ -98,23 +98,34 @@ fn workload() -> Vec<Event> {
 }
 
 fn batch(events: &[Event]) -> Batch {
-    let mut bytes = String::new();
-    let rows = events.iter().zip(0..).map(|(event, position)| {
+    let json = |event: &Event| {
         let Event { second, service, latency, failed } = event;
+        (*second, format!(r#"{{"service":"{service}","response_time_ms":{latency},"failed":{failed}}}"#))
+    };
+    batch_of(&events.iter().map(json).collect::<Vec<_>>())
+}
+
+/// A batch of JSON documents with their times in seconds.
+fn batch_of(events: &[(i64, String)]) -> Batch {
+    let mut bytes = String::new();
+    let rows = events.iter().zip(0..).map(|((second, json), position)| {
         let start = bytes.len() as u32;
-        bytes += &format!(r#"{{"service":"{service}","response_time_ms":{latency},"failed":{failed}}}"#);
+        bytes += json;
         let time = Time::from_micros(second * 1_000_000);
         Row { body: Body::Json, ..Row::line(start, bytes.len() as u32, position, time) }
     });
     let rows = rows.collect();
     let mut batch = Batch::new(Block::new(Bytes::from(bytes), Partition::new("test/source", "0")), rows);
     batch.note_times();
+    batch.require(&columns());
     batch
 }
 
 /// What is read of an event.
 fn columns() -> Arc<Columns> {
-    Columns::new(["service", "response_time_ms", "failed", "count", "deployed"].map(OwnedValuePath::single_field))
+    Columns::new(
+        ["service", "response_time_ms", "failed", "deployed", "count", "error_rate"].map(OwnedValuePath::single_field),
+    )
 }
 
 const SETTINGS: &str = "group_by = ['service']\nfields.latency = 'response_time_ms'\nfields.error = 'failed'";
@@ -153,9 +164,15 @@ impl Driver {
     }
 
     fn send(&mut self, events: &[Event]) {
+        self.take(batch(events));
+    }
+
+    fn send_json(&mut self, events: &[(i64, String)]) {
+        self.take(batch_of(events));
+    }
+
+    fn take(&mut self, batch: Batch) {
         let timing = self.detect.timing().expect("it has to do with time");
-        let mut batch = batch(events);
-        batch.require(&columns());
         let closed = self.emitted.max(self.greatest.before(timing.allowed_lateness));
         let split = self.detect.split(&batch, &[Floor { closed, ahead: Time::MAX }], self.shards.len());
         self.late += split.late.len();

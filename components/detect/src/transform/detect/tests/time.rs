@@ -123,3 +123,23 @@ fn there_are_no_more_keys_than_may_be() {
     driver.restart(1);
     assert_eq!(driver.store.len(), 4);
 }
+
+#[test]
+fn windows_count_as_the_events_that_they_are_of() {
+    let toml = "group_by = ['service']\nfields.latency = 'response_time_ms'\nfields.count = 'count'\n\
+                fields.error_rate = 'error_rate'\nbucket = '60s'";
+    let mut driver = Driver::new(toml, 2);
+    let window = |minute: i64, latency: f64, error_rate: f64| {
+        // As a window says it: at its last moment.
+        let json = format!(r#"{{"service":"web","response_time_ms":{latency},"count":60,"error_rate":{error_rate}}}"#);
+        (minute * 60 + 59, json)
+    };
+    for minute in 0..180 {
+        let (latency, error_rate) = if minute < 150 { (100.0, 0.0) } else { (250.0, 0.5) };
+        driver.send_json(&[window(minute, latency + (minute % 7) as f64, error_rate)]);
+    }
+    driver.end();
+    let kinds: Vec<_> = driver.fields("/signals/0/type").into_iter().chain(driver.fields("/signals/1/type")).collect();
+    assert!(kinds.contains(&"error_rate".to_owned()) && kinds.contains(&"latency".to_owned()), "{kinds:?}");
+    assert_eq!(driver.fields("/state")[0], "open");
+}

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::signals::{Bucket, Watch, Watched};
 use crate::time::Micros;
 
@@ -12,16 +10,15 @@ use crate::time::Micros;
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 
 /// What is kept of a key.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) watched: Watched,
     /// Buckets that are still open, by their start.
     pub(super) pending: BTreeMap<Micros, Bucket>,
     /// The latest time of its events.
     pub(super) newest: Micros,
-    /// Whether a snapshot has it, and must be told when it is gone.
-    #[serde(skip)]
-    pub(super) saved: bool,
+    /// Whether a snapshot has its open buckets, and what is known, and must be told when it is gone.
+    pub(super) saved: [bool; 2],
 }
 
 impl Kept {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use foldhash::fast::RandomState;
 use logd_sdk::keyed::{self, Save};
 use logd_sdk::{Time, snapshot};
@@ -21,6 +21,11 @@ use crate::time::Micros;
 
 /// The version of the snapshot's form.
 const VERSION: u8 = 1;
+
+/// The first byte of a saved key: of its open buckets, which change with each event,
+const FILLED: u8 = 0;
+/// and of what is known of it, which is large and changes with each bucket.
+const LEARNED: u8 = 1;
 
 /// When there are too many keys, this part of them goes beyond those that must, so that not every batch looks through
 /// all of them.
@@ -47,8 +52,10 @@ pub(crate) struct Shard {
     closed: Micros,
     /// Incidents that are open or opened lately, for others to be related to.
     incidents: Incidents,
-    /// Keys that changed since they were saved.
-    changed: HashSet<Arc<[u8]>, RandomState>,
+    /// Keys whose open buckets changed since they were saved,
+    filled: HashSet<Arc<[u8]>, RandomState>,
+    /// and those whose buckets were closed.
+    learned: HashSet<Arc<[u8]>, RandomState>,
     /// What is shown of them.
     total: Gauges,
     gauges: [Gauges; CHARTED.len()],
@@ -85,7 +92,8 @@ impl Shard {
             keys: HashMap::default(),
             closed: Micros(i64::MIN),
             incidents: Incidents::new(),
-            changed: HashSet::default(),
+            filled: HashSet::default(),
+            learned: HashSet::default(),
             total: Gauges::new(Arc::clone(&shared.series.total)),
             gauges: shared.series.signals.each_ref().map(|series| Gauges::new(Arc::clone(series))),
             shared,
@@ -98,7 +106,7 @@ impl Shard {
                 Some(kept) => kept,
                 None => {
                     // Of a key that is gone and still stands there a snapshot is yet to be told.
-                    let saved = self.changed.contains(&key);
+                    let saved = [self.filled.contains(&key), self.learned.contains(&key)];
                     let new = Kept { newest: Micros(i64::MIN), saved, ..Kept::default() };
                     self.keys.entry(Arc::clone(&key)).or_insert(Box::new(new))
                 }
@@ -110,7 +118,7 @@ impl Shard {
                 Some(pending) => pending.merge(&bucket),
                 None => drop(kept.pending.insert(start, bucket)),
             }
-            self.changed.insert(key);
+            self.filled.insert(key);
         }
     }
 
@@ -135,7 +143,10 @@ impl Shard {
                     note(&mut self.incidents, name, &kept.watched);
                     made.told.push(Told { name: Arc::clone(name), anomaly });
                 }
-                self.changed.insert(Arc::clone(name));
+                if bucket.is_some() {
+                    self.filled.insert(Arc::clone(name));
+                }
+                self.learned.insert(Arc::clone(name));
             }
             if let Some(scores) = lately {
                 for (gauges, score) in self.gauges.iter_mut().zip(scores) {
@@ -154,10 +165,12 @@ impl Shard {
     fn forget(&mut self, name: &Arc<[u8]>) -> Option<Box<Kept>> {
         let kept = self.keys.remove(name)?;
         self.gauges.iter_mut().for_each(|gauges| gauges.remove(name));
-        if kept.saved {
-            self.changed.insert(Arc::clone(name));
-        } else {
-            self.changed.remove(name);
+        for (changed, saved) in [&mut self.filled, &mut self.learned].into_iter().zip(kept.saved) {
+            if saved {
+                changed.insert(Arc::clone(name));
+            } else {
+                changed.remove(name);
+            }
         }
         Some(kept)
     }
@@ -221,24 +234,43 @@ impl keyed::Shard for Shard {
     }
 
     fn save(&mut self, save: &mut Save<'_>) {
-        for name in self.changed.drain() {
+        // It has no sequence of unknown length, the one thing that can't be encoded; an empty state would be refused by
+        // `load`.
+        for name in self.filled.drain() {
             let state = self.keys.get_mut(&name).map(|kept| {
-                kept.saved = true;
-                // It has no sequence of unknown length, the one thing that can't be encoded; an empty state would be
-                // refused by `load`.
-                snapshot::encode(VERSION, &(self.shared.fingerprint, &**kept)).unwrap_or_default()
+                kept.saved[0] = true;
+                let state = (self.shared.fingerprint, kept.newest, &kept.pending);
+                snapshot::encode(VERSION, &state).unwrap_or_default()
             });
-            save(&name, state);
+            save(&[&[FILLED], &name[..]].concat(), state);
+        }
+        for name in self.learned.drain() {
+            let state = self.keys.get_mut(&name).map(|kept| {
+                kept.saved[1] = true;
+                snapshot::encode(VERSION, &(self.shared.fingerprint, &kept.watched)).unwrap_or_default()
+            });
+            save(&[&[LEARNED], &name[..]].concat(), state);
         }
     }
 
-    fn load(&mut self, name: &[u8], state: &[u8]) -> anyhow::Result<()> {
-        let (fingerprint, mut kept): (u64, Kept) = snapshot::decode(VERSION, state)?;
-        ensure!(fingerprint == self.shared.fingerprint, "the baseline is of other fields, keys or buckets");
-        kept.saved = true;
+    fn owner(saved: &[u8]) -> &[u8] {
+        saved.split_first().map_or(saved, |(_, name)| name)
+    }
+
+    fn load(&mut self, saved: &[u8], state: &[u8]) -> anyhow::Result<()> {
+        let (&part, name) = saved.split_first().context("a state without a key")?;
         let name: Arc<[u8]> = name.into();
-        note(&mut self.incidents, &name, &kept.watched);
-        self.keys.insert(name, Box::new(kept));
+        let kept = self.keys.entry(Arc::clone(&name)).or_default();
+        let fingerprint: u64;
+        if part == FILLED {
+            (fingerprint, kept.newest, kept.pending) = snapshot::decode(VERSION, state)?;
+            kept.saved[0] = true;
+        } else {
+            (fingerprint, kept.watched) = snapshot::decode(VERSION, state)?;
+            kept.saved[1] = true;
+            note(&mut self.incidents, &name, &kept.watched);
+        }
+        ensure!(fingerprint == self.shared.fingerprint, "the baseline is of other fields, keys or buckets");
         Ok(())
     }
 }

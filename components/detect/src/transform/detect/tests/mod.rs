@@ -225,7 +225,7 @@ impl Driver {
         }
         self.shards = (0..shards).map(|_| self.detect.shard()).collect();
         for (key, state) in &self.store {
-            self.shards[shard_of(key, shards)].load(key, state).expect("loaded");
+            self.shards[shard_of(Shard::owner(key), shards)].load(key, state).expect("loaded");
         }
     }
 

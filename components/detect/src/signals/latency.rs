@@ -189,7 +189,8 @@ impl Latency {
         let early = 1.0 / (now.tick as f64 + 2.0);
         *level += weight.max(early) * trust * off.clamp(-most, most);
         if latencies > 1.0 {
-            let variance = (squares - sum * sum / latencies) / (latencies - 1.0);
+            // What was cut is known to a bin's width only, which can bring it below nothing.
+            let variance = ((squares - sum * sum / latencies) / (latencies - 1.0)).max(0.0);
             let cut = variance.min(4.0 * self.variance);
             self.variance += early.max(0.0005) * (latencies / 10.0).min(1.0) * (cut - self.variance);
         }

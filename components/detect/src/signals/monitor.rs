@@ -16,7 +16,7 @@ use crate::incident::Reason;
 use crate::time::Micros;
 
 /// In its first hour a key is not judged.
-const HOURS_OF_SILENCE: u64 = 1;
+const WARM_UP_HOURS: u64 = 1;
 
 /// An alarm closes when nothing has held it for so many seconds.
 const PATIENCE: u64 = 300;
@@ -35,13 +35,21 @@ pub struct Monitor {
 /// How fast things are learned, and how long they last, in buckets.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
+    /// The weight of a bucket in the level of the latency,
     pub(super) latency: f64,
+    /// and of a window in what windows scatter by.
     pub(super) dispersion: f64,
+    /// What is kept of the known errors with each bucket,
     pub(super) errors_kept: f64,
+    /// and of the ratio of the traffic to the usual.
     pub(super) traffic_kept: f64,
+    /// An alarm closes when nothing has held it for so many buckets.
     pub(super) patience: u64,
+    /// What has lasted for so many becomes usual,
     pub(super) rebase_after: u64,
+    /// by the last so many.
     pub(super) rebased_on: usize,
+    /// So many are not judged.
     pub(super) warm_up: u64,
 }
 
@@ -59,7 +67,7 @@ impl Monitor {
             patience: scales.buckets(std::time::Duration::from_secs(PATIENCE)),
             rebase_after: scales.buckets(settings.rebase_after).max(1),
             rebased_on: usize::try_from(scales.buckets(std::time::Duration::from_secs(REBASED_ON))).unwrap_or(1),
-            warm_up: hours(HOURS_OF_SILENCE),
+            warm_up: hours(WARM_UP_HOURS),
         };
         Self { limits: settings.limits(), scales, pace }
     }

@@ -284,7 +284,7 @@ def run(n, e, sums, histogram):
                 most = 3 * math.sqrt(within + between[0])
                 level += max(weight(4), 1 / (tick + 2)) * trust * min(max(x, -most), most)
                 if count > 1:
-                    new = min((sum_xx - sum_x * sum_x / count) / (count - 1), 4 * variance)
+                    new = min(max(0.0, (sum_xx - sum_x * sum_x / count) / (count - 1)), 4 * variance)
                     variance += max(0.0005, 1 / (tick + 2)) * min(1, count / 10) * (new - variance)
         if count > 0 and opened[ERROR_] is None:
             kept = 1 - weight(24)

@@ -5,15 +5,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::Alarm;
 use super::deviance::poisson;
 use super::dispersion::learn_between;
 use super::now::{Found, Now};
-use super::scale::SCALES;
+use super::scale::{HALF_HOUR, SCALES};
 use super::season::{self, Season};
 use super::settings::{Limit, RELAXED};
 
 /// Over which scales it is judged; what is learned of the shortest is not used.
-const JUDGED: std::ops::Range<usize> = 1..4;
+const JUDGED: std::ops::RangeInclusive<usize> = 1..=HALF_HOUR;
 
 /// So many events must be expected to judge, and so many to learn how much windows differ.
 const FEWEST: f64 = 0.5;
@@ -24,6 +25,9 @@ const LEAST_BETWEEN: f64 = 0.0009;
 
 /// The ratio to the usual begins at one, as if from so many events.
 const PRIOR: f64 = 2.0;
+
+/// Of fewer events no ratio is made: who is silent now does not come back with less.
+const FEWEST_REBASED: f64 = 5.0;
 
 /// A ratio that has just been made counts as if from so many events.
 const FEW: f64 = 50.0;
@@ -121,7 +125,7 @@ impl Traffic {
 
     /// The variance of what is expected, over half an hour and by the events that it is known from: for silence.
     pub(super) fn uncertainty(&self) -> f64 {
-        1.0 / (self.seen + PRIOR) + self.between[3]
+        1.0 / (self.seen + PRIOR) + self.between[HALF_HOUR]
     }
 
     /// Tests all scales, and learns how much windows differ while no alarm is open.
@@ -130,11 +134,11 @@ impl Traffic {
         now: &Now<'_>,
         drop: Option<Limit>,
         surge: Option<Limit>,
-        is_open: bool,
+        alarm: &Alarm,
         weight: f64,
     ) -> Found<TrafficFigures> {
-        let mut found = Found::default();
-        for scale in 0..JUDGED.end {
+        let mut found = Found::new(alarm.held_by());
+        for scale in 0..=HALF_HOUR {
             let Some(window) = now.window(scale, self.rebased).filter(|window| window.expected > FEWEST) else {
                 continue;
             };
@@ -150,7 +154,7 @@ impl Traffic {
                 let ratio = |figures: &TrafficFigures| figures.score().abs() / figures.limit.threshold;
                 found.take(scale, figures, figures.fires(), figures.holds(), ratio);
             }
-            if !is_open && window.expected >= FEWEST_LEARNED {
+            if !alarm.is_open() && window.expected >= FEWEST_LEARNED {
                 let off = (window.events - window.expected) / window.expected;
                 learn_between(&mut self.between[scale], off * off, 1.0 / window.expected, weight, LEAST_BETWEEN);
             }
@@ -177,11 +181,19 @@ impl Traffic {
 
     /// Makes the last `width` buckets the usual, by the ratio.
     pub(super) fn rebase(&mut self, now: &Now<'_>, width: usize) {
+        self.rebased = now.tick;
         let window = now.ring.last(width);
+        if window.events < FEWEST_REBASED {
+            return;
+        }
         let ratio = (window.events + 0.5) / (window.expected + 0.5) * self.ratio();
         self.usual = self.usual.min(FEW);
         self.seen = (ratio * (self.usual + PRIOR) - PRIOR).max(0.0);
-        self.rebased = now.tick;
+    }
+
+    /// An alarm has closed: windows begin anew, so that none looks back on it.
+    pub(super) fn close(&mut self, tick: u64) {
+        self.rebased = tick;
     }
 
     /// Trusts the ratio no more than a few events, and judges what comes after bucket `from` only.
@@ -201,13 +213,18 @@ impl Traffic {
     ) -> Option<usize> {
         let level = self.level?;
         let (events, usual) = self.season.totals();
+        if events == 0.0 {
+            // Who was away for a day comes back as before.
+            self.season.give_up_day();
+            return None;
+        }
         let buckets = usual / level.exp();
         let half_width = season::half_width(events);
-        let scale = events.max(1.0) / usual.max(1e-9);
+        let scale = events / usual.max(1e-9);
         self.season
             .end_day(half_width, |seen, usual| (usual > 0.0).then(|| ((seen + 0.5) / (usual * scale + 0.5)).ln()));
         self.season.center(|values| season::mean(&mut values.map(f64::exp)).ln());
-        self.level = Some((events.max(0.5) / buckets.max(1.0)).ln());
+        self.level = Some((events / buckets.max(1.0)).ln());
         // The ratio is to another usual from now on: it begins with the last two hours.
         (self.seen, self.usual) = (0.0, 0.0);
         if !is_open {

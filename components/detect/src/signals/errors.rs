@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::Alarm;
 use super::deviance::binomial;
 use super::dispersion::learn_ratio;
 use super::now::{Found, Now};
@@ -94,8 +95,8 @@ impl Errors {
     }
 
     /// Tests all scales, and learns how much windows differ while no alarm is open.
-    pub(super) fn test(&mut self, now: &Now<'_>, limits: &Limits, is_open: bool, weight: f64) -> Found<ErrorFigures> {
-        let mut found = Found::default();
+    pub(super) fn test(&mut self, now: &Now<'_>, limits: &Limits, alarm: &Alarm, weight: f64) -> Found<ErrorFigures> {
+        let mut found = Found::new(alarm.held_by());
         let usual = self.usual();
         for scale in 0..SCALES {
             let Some(window) = now.window(scale, self.rebased).filter(|window| window.events >= FEWEST) else {
@@ -115,7 +116,7 @@ impl Errors {
                     figures.score() / figures.limit.threshold
                 });
             }
-            if !is_open {
+            if !alarm.is_open() {
                 learn_ratio(&mut self.dispersion[scale], window.errors, window.events, usual, weight);
             }
         }
@@ -132,6 +133,11 @@ impl Errors {
             self.events = PRIOR.1;
         }
         self.errors = self.errors.max(LEAST * self.events);
+    }
+
+    /// An alarm has closed: windows begin anew, so that none looks back on it.
+    pub(super) fn close(&mut self, tick: u64) {
+        self.rebased = tick;
     }
 
     /// Trusts what is known no more than a few events, and judges what comes after bucket `from` only.

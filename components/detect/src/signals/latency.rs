@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::Alarm;
 use super::bucket::Bucket;
 use super::dispersion::learn_between;
 use super::now::{Found, Now};
@@ -27,7 +28,10 @@ const REST: f64 = 0.6;
 const LEAST_BETWEEN: f64 = 0.0004;
 
 /// An answer counts as at most this times slower or faster than is usual.
-const LARGEST_RATIO: f64 = 100.0;
+const LARGEST_RATIO: f64 = 20.0;
+
+/// The level begins with so many latencies.
+const FIRST: u64 = 20;
 
 /// Half of the level is forgotten in so many hours.
 pub(super) const HALF_LIFE_HOURS: u64 = 8;
@@ -101,7 +105,9 @@ impl LatencyFigures {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Latency {
     /// The level of ln latency without the time of day; none before the first.
-    pub(super) level: Option<f64>,
+    level: Option<f64>,
+    /// The first latencies, until there is a level.
+    first: Option<Box<Bucket>>,
     /// By the time of day.
     pub(super) season: Season,
     /// The variance of ln latency within a bucket.
@@ -120,6 +126,7 @@ impl Default for Latency {
     fn default() -> Self {
         Self {
             level: None,
+            first: None,
             season: Season::default(),
             variance: 0.3,
             between: [0.01; SCALES],
@@ -131,13 +138,23 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// The usual ln latency in a slot, of a key whose first bucket with latencies has this mean.
-    pub(super) fn usual(&mut self, slot: usize, first: Option<f64>) -> Option<f64> {
-        self.level = self.level.or(first);
-        Some(self.level? + self.season.usual(slot))
+    /// The usual ln latency in a slot; none before the first latencies.
+    pub(super) fn usual(&self, slot: usize) -> Option<f64> {
+        self.level.map(|level| level + self.season.usual(slot))
     }
 
-    /// Σ ln x and Σ ln² x of a bucket, cut at what is a hundred times the usual.
+    /// Collects a key's first latencies, for of a single one nobody knows whether it is a strange one. The level begins
+    /// with the mean of some, cut around their median, which is returned then.
+    pub(super) fn begin(&mut self, bucket: &Bucket) -> Option<f64> {
+        let first = self.first.get_or_insert_default();
+        first.merge(bucket);
+        let median = first.histogram().median().filter(|_| first.latencies() >= FIRST)?;
+        self.level = Some(Self::sums(first, median).0 / first.latencies() as f64);
+        self.first = None;
+        Some(median)
+    }
+
+    /// Σ ln x and Σ ln² x of a bucket, cut at what is many times the usual.
     pub(super) fn sums(bucket: &Bucket, usual: f64) -> (f64, f64) {
         bucket.sums(usual - LARGEST_RATIO.ln(), usual + LARGEST_RATIO.ln())
     }
@@ -148,10 +165,10 @@ impl Latency {
         now: &Now<'_>,
         limits: &[Option<Limit>; SCALES],
         usual: Option<f64>,
-        is_open: bool,
+        alarm: &Alarm,
         weight: f64,
     ) -> Found<LatencyFigures> {
-        let mut found = Found::default();
+        let mut found = Found::new(alarm.held_by());
         let Some(usual) = usual else { return found };
         for scale in 0..SCALES {
             let Some(window) = now.window(scale, self.rebased).filter(|window| window.latencies >= FEWEST_LEARNED)
@@ -179,7 +196,7 @@ impl Latency {
                 let holds = scale > 0 && figures.holds();
                 found.take(scale, figures, figures.fires(), holds, |figures| figures.score() / figures.limit.threshold);
             }
-            if !is_open {
+            if !alarm.is_open() {
                 learn_between(&mut self.between[scale], log_ratio * log_ratio, within, weight, LEAST_BETWEEN);
             }
         }
@@ -239,6 +256,11 @@ impl Latency {
             *level += window.residual / window.latencies;
         }
         self.rebased = now.tick;
+    }
+
+    /// An alarm has closed: windows begin anew, so that none looks back on it.
+    pub(super) fn close(&mut self, tick: u64) {
+        self.rebased = tick;
     }
 
     /// Learns the level anew from bucket `tick` on, and judges what comes after bucket `from`.

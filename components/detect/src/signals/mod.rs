@@ -25,6 +25,7 @@ mod incident;
 mod latency;
 mod monitor;
 mod now;
+mod offsets;
 mod outcome;
 mod ring;
 mod scale;

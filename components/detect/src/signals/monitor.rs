@@ -11,6 +11,7 @@ use super::outcome::{Change, Figures, Outcome, Signal};
 use super::ring::Cell;
 use super::scale::{Scales, weight};
 use super::settings::{Limits, Settings};
+use super::silence::SilenceFigures;
 use super::state::KeyState;
 use super::{dispersion, errors, latency, traffic};
 use crate::incident::Reason;
@@ -119,11 +120,12 @@ impl Monitor {
     fn push(&self, state: &mut KeyState, slot: usize, bucket: Option<&Bucket>) -> Seen {
         let events = bucket.map_or(0, Bucket::events);
         let of_latencies = bucket.filter(|bucket| bucket.latencies() > 0);
-        let first = of_latencies.map(|bucket| bucket.sums(f64::MIN, f64::MAX).0 / bucket.latencies() as f64);
-        if let (None, Some(first)) = (state.latency.level, first) {
-            state.tail.begin(first);
+        let usual_latency = state.latency.usual(slot);
+        if let (Some(bucket), None) = (of_latencies, usual_latency) {
+            if let Some(median) = state.latency.begin(bucket) {
+                state.tail.begin(median);
+            }
         }
-        let usual_latency = state.latency.usual(slot, first);
         let usual = state.traffic.usual(slot).unwrap_or(events as f64);
         let mut seen = Seen { usual_latency, usual_errors: state.errors.usual(), ..Seen::default() };
         if let (Some(bucket), Some(usual)) = (of_latencies, usual_latency) {
@@ -142,26 +144,27 @@ impl Monitor {
 
     /// Tests all signals, by what was known before.
     fn test(&self, state: &mut KeyState, seen: &Seen) -> Tested {
-        let open = |signal: Signal| state.alarms[signal as usize].is_open();
-        let [latency_open, tail_open, errors_open, traffic_open] =
-            [Signal::Latency, Signal::TailLatency, Signal::ErrorRate, Signal::Traffic].map(open);
+        let [latency, tail, errors, traffic, _] = &state.alarms;
         let mut tested = Tested {
-            latency: Found::default(),
-            tail: Found::default(),
-            errors: Found::default(),
-            traffic: Found::default(),
+            latency: Found::new(latency.held_by()),
+            tail: Found::new(tail.held_by()),
+            errors: Found::new(errors.held_by()),
+            traffic: Found::new(traffic.held_by()),
         };
         if state.tick < self.pace.warm_up {
             return tested;
         }
         let now = Now { tick: state.tick, scales: &self.scales, ring: &state.ring };
         let (limits, weight) = (&self.limits, self.pace.dispersion);
-        tested.latency = state.latency.test(&now, &limits.latency, seen.usual_latency, latency_open, weight);
-        tested.errors = state.errors.test(&now, limits, errors_open, weight);
+        tested.latency = state.latency.test(&now, &limits.latency, seen.usual_latency, latency, weight);
+        tested.errors = state.errors.test(&now, limits, errors, weight);
         if self.is_grown(state) {
-            let (drop, surge) = (limits.traffic_drop, limits.traffic_surge);
-            tested.traffic = state.traffic.test(&now, drop, surge, traffic_open, weight);
-            tested.tail = state.tail.test(&now, limits.tail_latency, !tail_open && !latency_open, weight);
+            // Of a silence that has become usual there is nothing more to say.
+            let drop = limits.traffic_drop.filter(|_| !state.silence.is_accepted());
+            let surge = limits.traffic_surge;
+            tested.traffic = state.traffic.test(&now, drop, surge, traffic, weight);
+            let learns = !tail.is_open() && !latency.is_open();
+            tested.tail = state.tail.test(&now, limits.tail_latency, tail, learns, weight);
         }
         tested
     }
@@ -186,7 +189,7 @@ impl Monitor {
             (tested.traffic.figures.map(Figures::Traffic), tested.traffic.fires, tested.traffic.holds),
             (
                 silence.map(Figures::Silence),
-                silence.is_some_and(|figures| figures.fires()),
+                silence.filter(SilenceFigures::fires).map(|_| 0),
                 silence.is_some_and(|figures| figures.holds()),
             ),
         ];
@@ -202,11 +205,20 @@ impl Monitor {
         };
         for (signal, (figures, fires, holds)) in Signal::ALL.into_iter().zip(verdicts) {
             outcome.figures[signal as usize] = figures;
-            outcome.fires[signal as usize] = fires;
+            outcome.fires[signal as usize] = fires.is_some();
             let tick = state.tick;
             match state.alarm(signal).step(tick, fires, holds, self.pace.patience) {
                 Some(Turn::Opened) => outcome.changes.push(Change { signal, closed: None }),
-                Some(Turn::Closed) => outcome.changes.push(Change { signal, closed: Some(Reason::BackToNormal) }),
+                Some(Turn::Closed) => {
+                    outcome.changes.push(Change { signal, closed: Some(Reason::BackToNormal) });
+                    match signal {
+                        Signal::Latency => state.latency.close(tick),
+                        Signal::TailLatency => state.tail.close(tick),
+                        Signal::ErrorRate => state.errors.close(tick),
+                        Signal::Traffic => state.traffic.close(tick),
+                        Signal::Silence => {}
+                    }
+                }
                 None => {}
             }
         }

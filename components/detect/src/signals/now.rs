@@ -32,19 +32,20 @@ pub(super) struct Found<F> {
     pub(super) figures: Option<F>,
     /// Those of the scale that charts show: a minute.
     pub(super) charted: Option<F>,
-    /// Whether this is an alarm.
-    pub(super) fires: bool,
+    /// The shortest scale over which this is an alarm.
+    pub(super) fires: Option<usize>,
     /// Whether an alarm that is open goes on.
     pub(super) holds: bool,
-}
-
-impl<F> Default for Found<F> {
-    fn default() -> Self {
-        Self { figures: None, charted: None, fires: false, holds: false }
-    }
+    /// The longest scale that may say so.
+    held_by: usize,
 }
 
 impl<F> Found<F> {
+    /// Nothing yet, of a signal whose alarm may be held by scales up to this one.
+    pub(super) fn new(held_by: usize) -> Self {
+        Self { figures: None, charted: None, fires: None, holds: false, held_by }
+    }
+
     /// Takes note of one scale; `ratio` tells its score in multiples of the threshold.
     pub(super) fn take(&mut self, scale: usize, figures: F, fires: bool, holds: bool, ratio: impl Fn(&F) -> f64)
     where
@@ -53,16 +54,18 @@ impl<F> Found<F> {
         if scale == CHARTED {
             self.charted = Some(figures);
         }
-        self.holds |= holds;
+        self.holds |= (holds || fires) && scale <= self.held_by;
         let beyond = |found: &F| ratio(&figures) > ratio(found);
         let further = match &self.figures {
             None => true,
-            Some(found) if fires == self.fires => beyond(found),
+            Some(found) if fires == self.fires.is_some() => beyond(found),
             Some(_) => fires,
         };
         if further {
             self.figures = Some(figures);
         }
-        self.fires |= fires;
+        if fires {
+            self.fires = self.fires.or(Some(scale));
+        }
     }
 }

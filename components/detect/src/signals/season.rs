@@ -27,8 +27,15 @@ pub(super) struct Season {
     days: Vec<f32>,
     /// How many days have ended.
     ended: u32,
-    /// Of the day under way, for each slot, two sums.
-    sums: Vec<(f64, f64)>,
+    /// Of the day under way, each slot that was seen.
+    today: Vec<Seen>,
+}
+
+/// Two sums over one slot of the day under way.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    slot: usize,
+    sums: (f64, f64),
 }
 
 impl Season {
@@ -42,31 +49,33 @@ impl Season {
         self.ended
     }
 
-    /// Adds to both sums of a slot of the day under way.
+    /// Adds to both sums of a slot of the day under way. Slots come one after the other.
     pub(super) fn add(&mut self, slot: usize, one: f64, other: f64) {
-        if self.sums.is_empty() {
-            self.sums = vec![(0.0, 0.0); SLOTS];
-        }
-        if let Some(sums) = self.sums.get_mut(slot) {
-            *sums = (sums.0 + one, sums.1 + other);
+        match self.today.last_mut().filter(|seen| seen.slot == slot) {
+            Some(Seen { sums, .. }) => *sums = (sums.0 + one, sums.1 + other),
+            None => self.today.push(Seen { slot, sums: (one, other) }),
         }
     }
 
     /// Both sums over the whole day under way.
     pub(super) fn totals(&self) -> (f64, f64) {
-        self.sums.iter().fold((0.0, 0.0), |total, sums| (total.0 + sums.0, total.1 + sums.1))
+        self.today.iter().fold((0.0, 0.0), |total, Seen { sums, .. }| (total.0 + sums.0, total.1 + sums.1))
     }
 
     /// Forgets the day under way, which was not seen as a whole.
     pub(super) fn give_up_day(&mut self) {
-        self.sums = Vec::new();
+        self.today = Vec::new();
     }
 
     /// Ends the day, smoothed over `half_width` slots on either side. `value` makes a slot's value of its sums, `None`
     /// where there is none.
     pub(super) fn end_day(&mut self, half_width: usize, value: impl Fn(f64, f64) -> Option<f64>) {
-        if self.sums.is_empty() {
+        if self.today.is_empty() {
             return;
+        }
+        let mut all = [(0.0, 0.0); SLOTS];
+        for Seen { slot, sums } in std::mem::take(&mut self.today) {
+            all[slot % SLOTS] = sums;
         }
         let place = self.ended as usize % DAYS * SLOTS;
         if self.days.len() < place + SLOTS {
@@ -76,13 +85,12 @@ impl Season {
         for slot in 0..SLOTS {
             let neighbours = (0..=2 * half_width).map(|offset| (slot + SLOTS + offset - half_width) % SLOTS);
             let (one, other) = neighbours.fold((0.0, 0.0), |total, neighbour| {
-                let sums = self.sums[neighbour];
+                let sums: (f64, f64) = all[neighbour];
                 (total.0 + sums.0, total.1 + sums.1)
             });
             self.days[place + slot] = value(one, other).map_or(f32::NAN, |value| value as f32);
         }
         self.ended += 1;
-        self.sums.fill((0.0, 0.0));
         self.usual = (0..SLOTS).map(|slot| self.median(slot)).collect();
     }
 

@@ -109,6 +109,11 @@ impl Silence {
         Some(SilenceFigures { seconds, expected: self.expected, uncertainty, longest: self.longest, limit })
     }
 
+    /// Whether this silence has been made the usual.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.accepted
+    }
+
     /// Makes this silence the usual.
     pub(super) fn accept(&mut self) {
         self.accepted = true;

@@ -6,10 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bucket::{Bucket, begin, bin_below};
+use super::alarm::Alarm;
+use super::bucket::{Bucket, bin_below};
 use super::deviance::binomial;
 use super::dispersion::learn_ratio;
 use super::now::{Found, Now};
+use super::offsets::Offsets;
 use super::ring::Window;
 use super::scale::SCALES;
 use super::settings::{Limit, RELAXED};
@@ -35,9 +37,6 @@ const MEMORY: f64 = 50_000.0;
 
 /// What is left of the histogram after an hour.
 const HOURLY: f64 = 0.94;
-
-/// How many bins the histogram has on either side of the median: a factor of 3,000.
-const SIDE: i32 = 160;
 
 /// Over which scales it is judged: one minute to half an hour.
 const JUDGED: std::ops::Range<usize> = 1..4;
@@ -99,7 +98,7 @@ impl TailFigures {
     }
 }
 
-/// What is known of a key's slow answers: 1.4 kB.
+/// What is known of a key's slow answers: up to 1.4 kB.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Tail {
     /// The running median of ln latency.
@@ -112,8 +111,8 @@ pub(super) struct Tail {
     seen: f64,
     /// The share's dispersion, for each scale.
     dispersion: [f64; SCALES],
-    /// How many answers are how many bins above the median's, from -[`SIDE`] on. Empty before the first.
-    offsets: Vec<f32>,
+    /// How far answers lie from the median.
+    offsets: Offsets,
     /// Since when the share is what it is.
     rebased: u64,
 }
@@ -127,16 +126,16 @@ impl Default for Tail {
             share: SLOW,
             seen: 0.0,
             dispersion: [1.0; SCALES],
-            offsets: Vec::new(),
+            offsets: Offsets::default(),
             rebased: 0,
         }
     }
 }
 
 impl Tail {
-    /// Begins with a key's first latencies, whose mean logarithm this is.
-    pub(super) fn begin(&mut self, mean: f64) {
-        self.median = mean;
+    /// Begins with the median of a key's first latencies.
+    pub(super) fn begin(&mut self, median: f64) {
+        self.median = median;
     }
 
     /// How many of the bucket's answers are slow.
@@ -149,10 +148,11 @@ impl Tail {
         &mut self,
         now: &Now<'_>,
         limit: Option<Limit>,
+        alarm: &Alarm,
         learns: bool,
         weight: f64,
     ) -> Found<TailFigures> {
-        let mut found = Found::default();
+        let mut found = Found::new(alarm.held_by());
         for scale in JUDGED {
             let Some(window) = now.window(scale, self.rebased).filter(|window| window.latencies >= FEWEST) else {
                 continue;
@@ -190,13 +190,9 @@ impl Tail {
         if !learns {
             return;
         }
-        if self.offsets.is_empty() {
-            self.offsets = vec![0.0; 2 * SIDE as usize];
-        }
         let middle = bin_below(self.median);
         for (bin, count) in bucket.histogram().bins() {
-            let place = bin.saturating_sub(middle).clamp(-SIDE, SIDE - 1) + SIDE;
-            self.offsets[place.unsigned_abs() as usize] += count as f32;
+            self.offsets.add(bin.saturating_sub(middle), count);
         }
         self.seen += latencies;
         let weight = latencies / (self.seen.min(MEMORY) + latencies);
@@ -206,19 +202,15 @@ impl Tail {
 
     /// Ends an hour: sets anew what is slow.
     pub(super) fn end_hour(&mut self) {
-        let total: f64 = self.offsets.iter().copied().map(f64::from).sum();
-        if total <= 0.0 {
-            return;
+        if let Some(offset) = self.offsets.above(SLOW) {
+            self.offset = offset;
         }
-        let mut above = 0.0;
-        for (bin, &count) in (-SIDE..SIDE).zip(&self.offsets).rev() {
-            above += f64::from(count);
-            if above > SLOW * total {
-                self.offset = begin(bin + 1);
-                break;
-            }
-        }
-        self.offsets.iter_mut().for_each(|count| *count = (f64::from(*count) * HOURLY) as f32);
+        self.offsets.fade(HOURLY);
+    }
+
+    /// An alarm has closed: windows begin anew, so that none looks back on it.
+    pub(super) fn close(&mut self, tick: u64) {
+        self.rebased = tick;
     }
 
     /// Judges what comes after bucket `from` only.

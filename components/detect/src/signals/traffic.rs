@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::Alarm;
 use super::deviance::poisson;
 use super::dispersion::learn_between;
 use super::now::{Found, Now};
@@ -24,6 +25,9 @@ const LEAST_BETWEEN: f64 = 0.0009;
 
 /// The ratio to the usual begins at one, as if from so many events.
 const PRIOR: f64 = 2.0;
+
+/// Of fewer events no ratio is made: who is silent now does not come back with less.
+const FEWEST_REBASED: f64 = 5.0;
 
 /// A ratio that has just been made counts as if from so many events.
 const FEW: f64 = 50.0;
@@ -130,10 +134,10 @@ impl Traffic {
         now: &Now<'_>,
         drop: Option<Limit>,
         surge: Option<Limit>,
-        is_open: bool,
+        alarm: &Alarm,
         weight: f64,
     ) -> Found<TrafficFigures> {
-        let mut found = Found::default();
+        let mut found = Found::new(alarm.held_by());
         for scale in 0..JUDGED.end {
             let Some(window) = now.window(scale, self.rebased).filter(|window| window.expected > FEWEST) else {
                 continue;
@@ -150,7 +154,7 @@ impl Traffic {
                 let ratio = |figures: &TrafficFigures| figures.score().abs() / figures.limit.threshold;
                 found.take(scale, figures, figures.fires(), figures.holds(), ratio);
             }
-            if !is_open && window.expected >= FEWEST_LEARNED {
+            if !alarm.is_open() && window.expected >= FEWEST_LEARNED {
                 let off = (window.events - window.expected) / window.expected;
                 learn_between(&mut self.between[scale], off * off, 1.0 / window.expected, weight, LEAST_BETWEEN);
             }
@@ -177,11 +181,19 @@ impl Traffic {
 
     /// Makes the last `width` buckets the usual, by the ratio.
     pub(super) fn rebase(&mut self, now: &Now<'_>, width: usize) {
+        self.rebased = now.tick;
         let window = now.ring.last(width);
+        if window.events < FEWEST_REBASED {
+            return;
+        }
         let ratio = (window.events + 0.5) / (window.expected + 0.5) * self.ratio();
         self.usual = self.usual.min(FEW);
         self.seen = (ratio * (self.usual + PRIOR) - PRIOR).max(0.0);
-        self.rebased = now.tick;
+    }
+
+    /// An alarm has closed: windows begin anew, so that none looks back on it.
+    pub(super) fn close(&mut self, tick: u64) {
+        self.rebased = tick;
     }
 
     /// Trusts the ratio no more than a few events, and judges what comes after bucket `from` only.

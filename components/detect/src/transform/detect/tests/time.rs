@@ -89,7 +89,7 @@ fn silence_needs_no_event() {
     day.chunks(1000).for_each(|batch| driver.send(batch));
     assert_eq!(driver.anomalies.len(), 0);
     driver.wait(120);
-    assert_eq!(driver.fields("/type"), ["silence"]);
+    assert_eq!((&*driver.fields("/type")[0], &*driver.fields("/state")[0]), ("silence", "open"));
     assert!(driver.fields("/explanation")[0].starts_with("no request for"), "{:?}", driver.fields("/explanation"));
     // It stays silent: that is the new normal after two hours, and nothing is told any more.
     (0..200).for_each(|_| driver.wait(600));

@@ -58,6 +58,13 @@ impl Window {
     }
 }
 
+impl From<VecDeque<f64>> for Window {
+    /// All of the values, oldest first.
+    fn from(values: VecDeque<f64>) -> Self {
+        Self { moments: Moments::of(&values), values }
+    }
+}
+
 /// Mean and squared deviations of the values, kept while values come and go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Moments {

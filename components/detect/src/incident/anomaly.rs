@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Key, Peak, Reason, State};
 use crate::baseline::{Method, Summary};
+use crate::novelty::NoveltyEvidence;
 use crate::pattern::PatternEvidence;
 use crate::rule::{Criterion, Rule, RuleEvidence, Side};
 use crate::season::Period;
@@ -66,6 +67,8 @@ pub struct Anomaly {
 pub enum Evidence {
     /// A rule, and the last points that it judged.
     Rule(RuleEvidence),
+    /// What was never there: that of the worst value of the incident.
+    Novelty(NoveltyEvidence),
     /// How often a template of log lines came, and should have come.
     Pattern(PatternEvidence),
     /// Signals, each judged by figures of its own.
@@ -118,7 +121,7 @@ impl Evidence {
     pub fn rule(&self) -> Option<&RuleEvidence> {
         match self {
             Self::Rule(evidence) => Some(evidence),
-            Self::Signals(_) | Self::Pattern(_) => None,
+            Self::Signals(_) | Self::Pattern(_) | Self::Novelty(_) => None,
         }
     }
 
@@ -127,7 +130,16 @@ impl Evidence {
     pub fn signals(&self) -> Option<&SignalEvidence> {
         match self {
             Self::Signals(evidence) => Some(evidence),
-            Self::Rule(_) | Self::Pattern(_) => None,
+            Self::Rule(_) | Self::Pattern(_) | Self::Novelty(_) => None,
+        }
+    }
+
+    /// That of `novelty`, if it was that.
+    #[must_use]
+    pub fn novelty(&self) -> Option<&NoveltyEvidence> {
+        match self {
+            Self::Novelty(evidence) => Some(evidence),
+            Self::Rule(_) | Self::Signals(_) | Self::Pattern(_) => None,
         }
     }
 }

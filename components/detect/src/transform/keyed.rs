@@ -9,12 +9,13 @@ use logd_sdk::keyed::{Floor, Keyed, Split, Step, shard_of};
 use logd_sdk::{Batch, Columns, ComponentId, Context, Field, Outputs, Port, Time};
 use vrl::path::OwnedValuePath;
 
+use super::core::Core;
 use super::events;
 use super::gauges::Series;
 use super::key::{self, GroupBy};
-use super::settings::{self, Plan};
+use super::settings::{self, Plan, Watched};
 use super::shard::{Shard, Shared};
-use crate::detector::{Detector, Score, usable};
+use crate::detector::{Detector, Score, Unusable, usable};
 use crate::explain::Measure;
 use crate::incident::{Anomaly, Identity};
 use crate::time::{Interval, Micros};
@@ -25,9 +26,9 @@ const ANOMALIES: Port = Port(1);
 /// Where every value leaves with what was expected of it.
 const SCORES: Port = Port(2);
 
-/// The transforms `zscore` and `spike`.
-pub(crate) struct Detecting {
-    shared: Arc<Shared>,
+/// A detector in a pipeline, whichever it is.
+pub(crate) struct Detecting<C> {
+    shared: Arc<Shared<C>>,
     /// Its name.
     id: ComponentId,
     /// How many keys all shards together may keep.
@@ -35,7 +36,7 @@ pub(crate) struct Detecting {
     /// Whether it has been said that there are more: it goes on for as long as there are, and is counted.
     has_evicted: AtomicBool,
     /// What is judged.
-    field: OwnedValuePath,
+    fields: Vec<OwnedValuePath>,
     /// Where it says of how many events that is a share, if that is asked for.
     count_field: Option<OwnedValuePath>,
     /// Where an event that is a window's result says when that began and ended.
@@ -54,8 +55,10 @@ pub(super) const EVICTED: &str = "key_evicted";
 pub(crate) struct Part {
     /// The keys of its points, each once.
     pub(super) keys: Vec<Arc<[u8]>>,
-    /// Its points, in the order of the rows.
+    /// Its points, in the order of the rows,
     pub(super) points: Vec<Point>,
+    /// and their values one after the other, as many for each as fields are judged.
+    pub(super) values: Vec<f64>,
     /// How far event time has come; none where the batch does not say.
     pub(super) until: Option<Micros>,
     /// How many keys the shard may keep.
@@ -64,7 +67,7 @@ pub(crate) struct Part {
     pub(super) errors: Errors,
 }
 
-/// One value that can be used.
+/// One point with values that can be used.
 pub(super) struct Point {
     /// The row that it stands in.
     pub(super) row: u32,
@@ -72,9 +75,7 @@ pub(super) struct Point {
     pub(super) key: u32,
     /// What it stands for.
     pub(super) window: Interval,
-    /// The value.
-    pub(super) value: f64,
-    /// Of how many events it is a share, where that is asked for and known.
+    /// Of how many events its value is a share, where that is asked for and known.
     pub(super) events: Option<f64>,
 }
 
@@ -115,62 +116,84 @@ pub(super) struct Scored {
     pub(super) score: Score,
 }
 
-impl Detecting {
-    /// Builds it.
-    pub(super) fn new(plan: &Plan<'_>, context: &Context) -> anyhow::Result<Self> {
+impl Detecting<Detector> {
+    /// Builds one that judges by a rule.
+    pub(super) fn by_rule(plan: &Plan<'_>, context: &Context) -> anyhow::Result<Self> {
         if let Some(problem) = plan.rules.problems().first() {
             anyhow::bail!("`{}` must be {}", problem.setting, problem.expected);
         }
-        let (pipeline, component) = (context.id.pipeline(), context.id.id());
-        let field = key::name(plan.field).to_owned();
-        let identity = Identity { pipeline: pipeline.to_owned(), component: component.to_owned(), field };
-        let measure = Measure::of_field(key::name(plan.field), component);
-        Ok(Self {
-            shared: Arc::new(Shared {
-                detector: Detector::new(plan.rules, identity, measure),
-                group_by: GroupBy::new(plan.group_by),
-                series: Series::new(context.meters.clone(), context.clock.clone(), component, plan.max_series),
-                fingerprint: plan.fingerprint(),
-            }),
-            id: context.id.clone(),
-            max_keys: plan.max_keys,
-            has_evicted: AtomicBool::new(false),
-            field: plan.field.path().clone(),
-            count_field: plan.count_field.map(|field| field.path().clone()),
-            window: [settings::window_start(), settings::window_end()],
-            scores: plan.score_columns(),
-        })
+        let (watched, rules) = (&plan.watched, plan.rules);
+        Ok(Self::new(watched, context, |identity, mut measures| Detector::new(rules, identity, measures.remove(0))))
     }
 }
 
-impl Keyed for Detecting {
+impl<C: Core> Detecting<C> {
+    /// Builds one around the core that `core` makes of its name and of how each field is spoken of.
+    pub(super) fn new(
+        watched: &Watched<'_>,
+        context: &Context,
+        core: impl FnOnce(Identity, Vec<Measure>) -> C,
+    ) -> Self {
+        let (pipeline, component) = (context.id.pipeline(), context.id.id());
+        let identity =
+            Identity { pipeline: pipeline.to_owned(), component: component.to_owned(), field: watched.field() };
+        let measures = watched.fields.iter().map(|field| Measure::of_field(key::name(field), component)).collect();
+        Self {
+            shared: Arc::new(Shared {
+                core: core(identity, measures),
+                group_by: GroupBy::new(watched.group_by),
+                series: Series::new(context.meters.clone(), context.clock.clone(), component, watched.max_series),
+                fingerprint: watched.fingerprint(),
+            }),
+            id: context.id.clone(),
+            max_keys: watched.max_keys,
+            has_evicted: AtomicBool::new(false),
+            fields: watched.fields.iter().map(|field| field.path().clone()).collect(),
+            count_field: watched.count_field.map(|field| field.path().clone()),
+            window: [settings::window_start(), settings::window_end()],
+            scores: watched.score_columns(),
+        }
+    }
+}
+
+impl<C: Core> Keyed for Detecting<C> {
     type Part = Part;
-    type Shard = Shard;
+    type Shard = Shard<C>;
 
     fn split(&self, batch: &Batch, _: &[Floor], shards: usize) -> Split<Part> {
         let told = batch.blocks().iter().map(|block| block.greatest);
         let until = told.filter(|&time| Time::MIN < time && time < Time::MAX).max().map(micros);
         let capacity = self.max_keys.div_ceil(shards.max(1));
-        let part = || Part { keys: Vec::new(), points: Vec::new(), until, capacity, errors: Errors::new() };
+        let part = || Part {
+            keys: Vec::new(),
+            points: Vec::new(),
+            values: Vec::new(),
+            until,
+            capacity,
+            errors: Errors::new(),
+        };
         let mut parts: Vec<Part> = std::iter::repeat_with(part).take(shards).collect();
 
         let column = |path| batch.columns().find(path);
-        let (value, start, end) = (column(&self.field), column(&self.window[0]), column(&self.window[1]));
+        let fields: Vec<Option<usize>> = self.fields.iter().map(column).collect();
+        let (start, end) = (column(&self.window[0]), column(&self.window[1]));
         let count = self.count_field.as_ref().and_then(column);
         let field = |row, column: Option<usize>| column.map_or(Field::Missing, |column| batch.field(row, column));
         let group_by = self.shared.group_by.places(batch);
         // Most rows of a batch are of few keys: each is put into bytes of its own once, and sent to its shard once.
         let mut known: HashMap<Arc<[u8]>, (usize, u32), RandomState> = HashMap::default();
-        let mut key = Vec::new();
+        let (mut key, mut values) = (Vec::new(), Vec::with_capacity(fields.len()));
         for (place, row) in (0..).zip(batch.rows()) {
             let index = place as usize;
-            let value = match usable(field(index, value).number()) {
-                Ok(value) => value,
-                Err(unusable) => {
-                    *parts[0].errors.entry(unusable.reason()).or_default() += 1;
-                    continue;
-                }
-            };
+            values.clear();
+            let read = fields.iter().try_for_each(|&place| {
+                values.push(usable(field(index, place).number())?);
+                Ok(())
+            });
+            if let Err(unusable) = read {
+                *parts[0].errors.entry(Unusable::reason(unusable)).or_default() += 1;
+                continue;
+            }
             let window = match (field(index, start), field(index, end)) {
                 (Field::Time(start), Field::Time(end)) => Interval { start: micros(start), end: micros(end) },
                 _ => Interval::moment(micros(row.time)),
@@ -188,12 +211,13 @@ impl Keyed for Detecting {
                     known.entry(name).or_insert((shard, number))
                 }
             };
-            parts[shard].points.push(Point { row: place, key, window, value, events: field(index, count).number() });
+            parts[shard].points.push(Point { row: place, key, window, events: field(index, count).number() });
+            parts[shard].values.extend_from_slice(&values);
         }
         Split { parts: parts.into_iter().map(Some).collect(), ..Split::empty(0, batch.blocks().len()) }
     }
 
-    fn shard(&self) -> Shard {
+    fn shard(&self) -> Shard<C> {
         Shard::new(Arc::clone(&self.shared))
     }
 
@@ -219,7 +243,7 @@ impl Keyed for Detecting {
         if step.yields.iter().any(|made| !made.scored.is_empty()) {
             out.make(
                 SCORES,
-                events::scores(&step.yields, &self.scores, self.shared.detector.field(), batch, step.partition),
+                events::scores(&step.yields, &self.scores, self.shared.core.field(), batch, step.partition),
             );
         }
     }

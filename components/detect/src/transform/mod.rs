@@ -1,8 +1,9 @@
-//! The transforms `zscore` and `spike`: events or windows in, the same through, and beside them what was found.
+//! The transforms `zscore`, `spike` and `novelty`: events or windows in, the same through, and beside them what was found.
 //!
-//! Both are one transform, with the settings of one rule or the other:
+//! All are one transform, around a detector with the settings of one rule or the other, or without any:
 //!
-//! - [`zscore`] and [`spike`]: what a user can say; [`settings`]: what it means, and what may be wrong with it;
+//! - [`zscore`], [`spike`], [`novelty`]: what a user can say; [`settings`]: what it means, and what may be wrong with it;
+//! - [`core`]: what a detector has to be;
 //! - [`keyed`]: takes key, value and time out of a batch's rows, and gathers what the shards found;
 //! - [`shard`]: the state of a share of the keys, in memory and in snapshots; [`key`]: keys as bytes;
 //! - [`events`]: anomalies and scores as events; [`gauges`]: the figures of each key at `/metrics`.
@@ -21,11 +22,13 @@
 //! **The same result every time.** What leaves depends on the events and their order within each key, and not on
 //! batches, shards or restarts. (Beyond `max_keys` it does.)
 
+mod core;
 mod detect;
 pub(crate) mod events;
 mod gauges;
 pub(crate) mod key;
 mod keyed;
+mod novelty;
 mod relearn;
 pub(crate) mod settings;
 mod shard;
@@ -35,5 +38,6 @@ mod tests;
 mod zscore;
 
 pub(crate) use detect::DetectSettings;
+pub(crate) use novelty::NoveltySettings;
 pub(crate) use spike::SpikeSettings;
 pub(crate) use zscore::ZscoreSettings;

@@ -1,18 +1,19 @@
-//! What the settings of `zscore` and `spike` have in common: their meaning, what may be wrong with it, the outputs.
+//! What the settings of all detectors have in common, and those of `zscore` and `spike`: their meaning, what may be
+//! wrong with it, the outputs.
 
 use std::sync::Arc;
 
 use logd_sdk::Columns;
 use logd_sdk::component::Makes;
 use logd_sdk::condition::Reads;
-use logd_sdk::report::{KeyPath, Report};
+use logd_sdk::report::{self, KeyPath, Report};
 use logd_sdk::settings::{Duration, FieldPath};
 use vrl::owned_value_path;
 use vrl::path::OwnedValuePath;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::key;
-use crate::rule;
+use crate::rule::{self, Problem};
 
 /// The fields of an anomaly beside those of its key.
 pub(crate) const ANOMALY: [&str; 21] = [
@@ -42,18 +43,24 @@ pub(crate) const ANOMALY: [&str; 21] = [
 /// The fields of a score after its time and key.
 pub(super) const FIGURES: [&str; 5] = ["value", "expected", "lower", "upper", "score"];
 
-/// The settings of a detector, whichever it is.
+/// The settings of a detector by a rule, whichever it is.
 pub(super) struct Plan<'s> {
-    /// The component's type.
-    pub(super) algorithm: &'static str,
-    /// What is judged.
-    pub(super) field: &'s FieldPath,
-    /// Of how many events it is a share, if that is asked for.
+    /// What is watched.
+    pub(super) watched: Watched<'s>,
+    /// How it is judged.
+    pub(super) rules: rule::Settings,
+}
+
+/// What a detector watches, however it judges.
+pub(super) struct Watched<'s> {
+    /// The component's type, and what else its states depend on.
+    pub(super) algorithm: String,
+    /// What is judged: one field, or several at once.
+    pub(super) fields: &'s [FieldPath],
+    /// Where it says of how many events that is a share, if that is asked for.
     pub(super) count_field: Option<&'s FieldPath>,
     /// What makes a key.
     pub(super) group_by: &'s [FieldPath],
-    /// How it is judged.
-    pub(super) rules: rule::Settings,
     /// How many keys are remembered.
     pub(super) max_keys: usize,
     /// How many keys are shown at `/metrics`.
@@ -103,19 +110,38 @@ pub(super) fn window_samples() -> OwnedValuePath {
 impl Plan<'_> {
     /// Reports all that is wrong.
     pub(super) fn check(&self, report: &mut Report) {
-        for rule::Problem { setting, expected } in self.rules.problems() {
-            let key = KeyPath(setting.split('.').map(Into::into).collect());
-            let problem = report.error(key, format!("`{setting}` must be {expected}"));
-            if setting == "baseline.min_samples" {
+        for problem in self.rules.problems() {
+            let is_min_samples = problem.setting == "baseline.min_samples";
+            let problem = tell(report, problem);
+            if is_min_samples {
                 let (enough, of) = (self.rules.rule.min_samples, self.rules.baseline.samples);
                 problem.help(format!("here it is {enough}, of {of} samples"));
             }
         }
+        self.watched.check(report);
+    }
+}
+
+/// Reports a setting that makes no sense.
+pub(super) fn tell(report: &mut Report, Problem { setting, expected }: Problem) -> &mut report::Problem {
+    let key = KeyPath(setting.split('.').map(Into::into).collect());
+    report.error(key, format!("`{setting}` must be {expected}"))
+}
+
+/// The algorithm of a detector by a rule: its component's type, and what else its baselines depend on.
+pub(super) fn by_rule(name: &str, baseline: &rule::BaselineSettings) -> String {
+    let rule::BaselineSettings { method, season, .. } = baseline;
+    format!("{name} {method:?} {season:?}")
+}
+
+impl Watched<'_> {
+    /// Reports all that is wrong with it.
+    pub(super) fn check(&self, report: &mut Report) {
         for (index, field) in self.group_by.iter().enumerate() {
             let key = KeyPath::from("group_by").index(index);
             if self.group_by[..index].contains(field) {
                 report.error(key, format!("`{field}` stands here twice"));
-            } else if field == self.field {
+            } else if self.fields.contains(field) {
                 let message = format!("`{field}` is the field that is judged: each of its values is a key of its own");
                 report.warning(key, message).help("name the fields that say whose values they are");
             }
@@ -158,7 +184,12 @@ impl Plan<'_> {
 
     /// The fields that are judged.
     fn judged(&self) -> impl Iterator<Item = &FieldPath> {
-        std::iter::once(self.field).chain(self.count_field)
+        self.fields.iter().chain(self.count_field)
+    }
+
+    /// What an anomaly and a score name: the fields, with commas between them.
+    pub(super) fn field(&self) -> String {
+        self.fields.iter().map(key::name).collect::<Vec<_>>().join(", ")
     }
 
     fn key_fields(&self) -> impl Iterator<Item = OwnedValuePath> {
@@ -169,7 +200,6 @@ impl Plan<'_> {
     pub(super) fn fingerprint(&self) -> u64 {
         let fields = self.judged().chain(self.group_by);
         let paths = fields.map(|field| format!("\n{}", field.path()));
-        let rule::BaselineSettings { method, season, .. } = self.rules.baseline;
-        xxh3_64(format!("{} {method:?} {season:?}{}", self.algorithm, paths.collect::<String>()).as_bytes())
+        xxh3_64(format!("{}{}", self.algorithm, paths.collect::<String>()).as_bytes())
     }
 }

@@ -11,10 +11,10 @@ use foldhash::fast::RandomState;
 use logd_sdk::keyed::{self, Save};
 use logd_sdk::{Time, snapshot};
 
+use super::core::Core;
 use super::gauges::{Gauges, Series};
 use super::key::{self, GroupBy};
 use super::keyed::{AFTER, EVICTED, Part, Point, Scored, Told, Yield};
-use crate::detector::{Detector, KeyState};
 use crate::time::Micros;
 
 /// The version of the snapshot's form: a fingerprint of what the baseline is of, and the core's state.
@@ -25,9 +25,9 @@ const VERSION: u8 = 2;
 const SLACK: usize = 16;
 
 /// What all shards of a detector share, and nobody changes.
-pub(super) struct Shared {
-    /// The core.
-    pub(super) detector: Detector,
+pub(super) struct Shared<C> {
+    /// The detector itself.
+    pub(super) core: C,
     /// What makes a key.
     pub(super) group_by: GroupBy,
     /// What is shown at `/metrics`.
@@ -36,11 +36,13 @@ pub(super) struct Shared {
     pub(super) fingerprint: u64,
 }
 
+/// What is kept, by key. In boxes: the table has room for up to twice as many keys as there are.
+type Keys<S> = HashMap<Arc<[u8]>, Box<Watched<S>>, RandomState>;
+
 /// The keys of one shard.
-pub(crate) struct Shard {
-    shared: Arc<Shared>,
-    /// In boxes: the table has room for up to twice as many keys as there are.
-    keys: HashMap<Arc<[u8]>, Box<Watched>, RandomState>,
+pub(crate) struct Shard<C: Core> {
+    shared: Arc<Shared<C>>,
+    keys: Keys<C::State>,
     /// The keys with an open incident, which others may have to resolve.
     open: BTreeSet<Arc<[u8]>>,
     /// Keys that changed since they were saved.
@@ -50,38 +52,39 @@ pub(crate) struct Shard {
 }
 
 /// What is kept of a key. How an anomaly and `/metrics` show it follows from its name.
-struct Watched {
-    state: KeyState,
+struct Watched<S> {
+    state: S,
     /// Whether a snapshot has it, and must be told when it is gone.
     saved: bool,
 }
 
-impl Shard {
+impl<C: Core> Shard<C> {
     /// Without any key.
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared<C>>) -> Self {
         let gauges = Gauges::new(Arc::clone(&shared.series));
         let (keys, changed) = (HashMap::default(), HashSet::default());
         Self { shared, keys, open: BTreeSet::new(), changed, gauges }
     }
 
     /// Takes the points in, one after the other.
-    fn observe(&mut self, names: &[Arc<[u8]>], points: Vec<Point>, made: &mut Yield) {
+    fn observe(&mut self, names: &[Arc<[u8]>], points: Vec<Point>, values: &[f64], made: &mut Yield) {
         let mut last = vec![None; names.len()];
         made.scored.reserve_exact(points.len());
-        for Point { row, key, window, value, events } in points {
+        let fields = values.len() / points.len().max(1);
+        for (Point { row, key, window, events }, values) in points.into_iter().zip(values.chunks_exact(fields.max(1))) {
             let name = &names[key as usize];
             let watched = match self.keys.get_mut(name) {
                 Some(watched) => watched,
                 None => {
-                    let state = self.shared.detector.begin();
+                    let state = self.shared.core.begin();
                     self.keys.entry(Arc::clone(name)).or_insert_with(|| Box::new(Watched { state, saved: false }))
                 }
             };
             let (state, shown) = (&mut watched.state, || self.shared.group_by.key(name));
-            match self.shared.detector.observe(state, shown, window, Some(value), events) {
+            match self.shared.core.observe(state, shown, window, values, events) {
                 Ok(observation) => {
                     if !observation.anomalies.is_empty() {
-                        note_open(&mut self.open, name, state);
+                        note_open(&mut self.open, name, C::is_open(state));
                         let told = |anomaly| Told { row, name: Arc::clone(name), anomaly };
                         made.told.extend(observation.anomalies.into_iter().map(told));
                     }
@@ -105,12 +108,12 @@ impl Shard {
         let Self { shared, keys, open, changed, .. } = self;
         open.retain(|name| {
             let Some(Watched { state, .. }) = keys.get_mut(name).map(Box::as_mut) else { return false };
-            let resolved = shared.detector.advance(state, || shared.group_by.key(name), until);
+            let resolved = shared.core.advance(state, || shared.group_by.key(name), until);
             if let Some(anomaly) = resolved {
                 changed.insert(Arc::clone(name));
                 made.told.push(Told { row: AFTER, name: Arc::clone(name), anomaly });
             }
-            state.is_open()
+            C::is_open(state)
         });
     }
 
@@ -122,12 +125,12 @@ impl Shard {
         }
         let excess = self.keys.len() - (capacity - capacity / SLACK);
         let mut oldest: Vec<_> =
-            self.keys.iter().map(|(name, watched)| (watched.state.last_seen(), Arc::clone(name))).collect();
+            self.keys.iter().map(|(name, watched)| (C::last_seen(&watched.state), Arc::clone(name))).collect();
         oldest.select_nth_unstable(excess - 1);
         for (_, name) in oldest.into_iter().take(excess) {
             let Some(mut watched) = self.keys.remove(&name) else { continue };
             let Watched { state, saved } = watched.as_mut();
-            let resolved = self.shared.detector.forget(state, || self.shared.group_by.key(&name));
+            let resolved = self.shared.core.forget(state, || self.shared.group_by.key(&name));
             made.told.extend(resolved.map(|anomaly| Told { row: AFTER, name: Arc::clone(&name), anomaly }));
             self.open.remove(&name);
             self.gauges.remove(&name);
@@ -142,24 +145,24 @@ impl Shard {
 }
 
 /// Takes note of whether the key has an open incident.
-fn note_open(open: &mut BTreeSet<Arc<[u8]>>, name: &Arc<[u8]>, state: &KeyState) {
-    if state.is_open() {
+fn note_open(open: &mut BTreeSet<Arc<[u8]>>, name: &Arc<[u8]>, is_open: bool) {
+    if is_open {
         open.insert(Arc::clone(name));
     } else {
         open.remove(name);
     }
 }
 
-impl keyed::Shard for Shard {
+impl<C: Core> keyed::Shard for Shard<C> {
     type Part = Part;
     type Yield = Yield;
 
     fn step(&mut self, part: Option<Part>, _: Time) -> Yield {
         let mut made = Yield::default();
-        if let Some(Part { keys, points, until, capacity, errors }) = part {
+        if let Some(Part { keys, points, values, until, capacity, errors }) = part {
             made.errors = errors;
             self.gauges.begin();
-            self.observe(&keys, points, &mut made);
+            self.observe(&keys, points, &values, &mut made);
             if let Some(until) = until {
                 self.advance(until, &mut made);
             }
@@ -185,13 +188,13 @@ impl keyed::Shard for Shard {
     }
 
     fn load(&mut self, key: &[u8], state: &[u8]) -> anyhow::Result<()> {
-        let (fingerprint, state): (u64, KeyState) = snapshot::decode(VERSION, state)?;
+        let (fingerprint, state): (u64, C::State) = snapshot::decode(VERSION, state)?;
         let name: Arc<[u8]> = key.into();
         ensure!(
             fingerprint == self.shared.fingerprint,
             "the baseline is of another field, of other keys, or by another method"
         );
-        note_open(&mut self.open, &name, &state);
+        note_open(&mut self.open, &name, C::is_open(&state));
         self.keys.insert(name, Box::new(Watched { state, saved: true }));
         Ok(())
     }

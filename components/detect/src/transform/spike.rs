@@ -1,5 +1,7 @@
 //! The settings of `spike`.
 
+use std::slice;
+
 use logd_sdk::component::{KeyedSettings, Makes};
 use logd_sdk::condition::{Conditions, Reads};
 use logd_sdk::settings::{Duration, FieldPath};
@@ -9,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::keyed::Detecting;
 use super::relearn::Relearn;
-use super::settings::{self, Plan};
+use super::settings::{self, Plan, Watched};
+use crate::detector::Detector;
 use crate::rule::{self, BaselineSettings, Confirm, Criterion, Direction, Rule};
 
 /// Finds values that are many times the mean of the last ones, the classic rule for bursts of errors; or shares of events
@@ -140,21 +143,24 @@ impl SpikeSettings {
         };
         let min_effect = self.min_effect.unwrap_or(default.rule.min_effect);
         let exclude_anomalies = exclude_anomalies.unwrap_or(default.baseline.exclude_anomalies);
+        let baseline = BaselineSettings { samples, exclude_anomalies, ..default.baseline };
         Plan {
-            algorithm: Self::NAME,
-            field: &self.field,
-            count_field: self.count_field.as_ref(),
-            group_by: &self.group_by,
+            watched: Watched {
+                algorithm: settings::by_rule(Self::NAME, &baseline),
+                fields: slice::from_ref(&self.field),
+                count_field: self.count_field.as_ref(),
+                group_by: &self.group_by,
+                max_keys: self.max_keys,
+                max_series: self.max_series,
+            },
             rules: rule::Settings {
                 rule: Rule { criterion, direction: self.direction, min_effect, min_samples },
                 confirm: self.confirm,
-                baseline: BaselineSettings { samples, exclude_anomalies, ..default.baseline },
+                baseline,
                 resolve_after: self.resolve_after.into(),
                 cooldown: self.cooldown.into(),
                 relearn_after: self.relearn_after.0,
             },
-            max_keys: self.max_keys,
-            max_series: self.max_series,
         }
     }
 }
@@ -193,23 +199,23 @@ baseline = { samples = 100, min_samples = 5 }
     }
 
     fn reads(&self, _: &dyn Conditions) -> Reads {
-        self.plan().reads()
+        self.plan().watched.reads()
     }
 
     fn needs(&self, _: &dyn Conditions) -> Reads {
-        self.plan().needs()
+        self.plan().watched.needs()
     }
 
     fn makes(&self, port: &str) -> Makes {
-        self.plan().makes(port)
+        self.plan().watched.makes(port)
     }
 }
 
 impl KeyedSettings for SpikeSettings {
-    type Keyed = Detecting;
+    type Keyed = Detecting<Detector>;
 
-    fn build(&self, context: &Context) -> anyhow::Result<Detecting> {
-        Detecting::new(&self.plan(), context)
+    fn build(&self, context: &Context) -> anyhow::Result<Detecting<Detector>> {
+        Detecting::by_rule(&self.plan(), context)
     }
 }
 

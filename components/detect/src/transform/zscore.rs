@@ -1,5 +1,7 @@
 //! The settings of `zscore`.
 
+use std::slice;
+
 use logd_sdk::component::{KeyedSettings, Makes};
 use logd_sdk::condition::{Conditions, Reads};
 use logd_sdk::settings::{Duration, FieldPath};
@@ -9,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::keyed::Detecting;
 use super::relearn::Relearn;
-use super::settings::{self, Plan};
+use super::settings::{self, Plan, Watched};
 use crate::baseline::Method;
+use crate::detector::Detector;
 use crate::rule::{self, BaselineSettings, Confirm, Criterion, Direction, Rule};
 use crate::season::Seasons;
 
@@ -158,21 +161,24 @@ impl ZscoreSettings {
         let Self { threshold, min_std, min_std_ratio, .. } = *self;
         let (method, season) = (self.method.into(), self.season);
         let criterion = Criterion::Zscore { threshold, min_std, min_std_ratio };
+        let baseline = BaselineSettings { method, season, samples, recent, alpha, exclude_anomalies };
         Plan {
-            algorithm: Self::NAME,
-            field: &self.field,
-            count_field: None,
-            group_by: &self.group_by,
+            watched: Watched {
+                algorithm: settings::by_rule(Self::NAME, &baseline),
+                fields: slice::from_ref(&self.field),
+                count_field: None,
+                group_by: &self.group_by,
+                max_keys: self.max_keys,
+                max_series: self.max_series,
+            },
             rules: rule::Settings {
                 rule: Rule { criterion, direction: self.direction, min_effect: self.min_effect, min_samples },
                 confirm: self.confirm,
-                baseline: BaselineSettings { method, season, samples, recent, alpha, exclude_anomalies },
+                baseline,
                 resolve_after: self.resolve_after.into(),
                 cooldown: self.cooldown.into(),
                 relearn_after: self.relearn_after.0,
             },
-            max_keys: self.max_keys,
-            max_series: self.max_series,
         }
     }
 }
@@ -198,23 +204,23 @@ baseline = { samples = 1000, min_samples = 10, exclude_anomalies = true }
     }
 
     fn reads(&self, _: &dyn Conditions) -> Reads {
-        self.plan().reads()
+        self.plan().watched.reads()
     }
 
     fn needs(&self, _: &dyn Conditions) -> Reads {
-        self.plan().needs()
+        self.plan().watched.needs()
     }
 
     fn makes(&self, port: &str) -> Makes {
-        self.plan().makes(port)
+        self.plan().watched.makes(port)
     }
 }
 
 impl KeyedSettings for ZscoreSettings {
-    type Keyed = Detecting;
+    type Keyed = Detecting<Detector>;
 
-    fn build(&self, context: &Context) -> anyhow::Result<Detecting> {
-        Detecting::new(&self.plan(), context)
+    fn build(&self, context: &Context) -> anyhow::Result<Detecting<Detector>> {
+        Detecting::by_rule(&self.plan(), context)
     }
 }
 

@@ -5,6 +5,7 @@
 mod deviance;
 mod methods;
 mod noise;
+mod novelty;
 mod reference;
 mod scipy;
 mod snapshot;

@@ -4,6 +4,7 @@ mod classic;
 mod events;
 mod keys;
 mod meters;
+mod novelty;
 mod property;
 mod settings;
 

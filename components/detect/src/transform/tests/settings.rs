@@ -8,7 +8,7 @@ use super::*;
 use crate::transform::{SpikeSettings, ZscoreSettings};
 
 /// What is wrong with a text: the message of the type that refused it, or all that `check` finds, each with its key.
-fn problems(name: &str, toml: &str) -> Vec<String> {
+pub(super) fn problems(name: &str, toml: &str) -> Vec<String> {
     let plan = match (component(name).parse)(DeTable::parse(toml).unwrap()) {
         Ok(plan) => plan,
         Err(error) => return vec![Fault::parse(error.message()).message],

@@ -397,7 +397,8 @@ impl Shards {
     }
 
     fn load(&mut self, key: &[u8], value: &[u8]) -> anyhow::Result<()> {
-        let place = shard_of(key, self.shards.len());
+        // There is one at least, and all are of one kind.
+        let place = shard_of(self.shards[0].owner(key), self.shards.len());
         self.shards[place].load(key, value)
     }
 }

@@ -126,6 +126,8 @@ pub trait AnyShard: Send {
     fn step(&mut self, part: Option<AnyPart>, watermark: Time) -> anyhow::Result<AnyYield>;
     /// [`Shard::save`].
     fn save(&mut self, save: &mut Save<'_>);
+    /// [`Shard::owner`].
+    fn owner<'k>(&self, saved: &'k [u8]) -> &'k [u8];
     /// [`Shard::load`].
     ///
     /// # Errors
@@ -169,6 +171,10 @@ impl<S: Shard> AnyShard for ErasedShard<S> {
 
     fn save(&mut self, save: &mut Save<'_>) {
         self.0.save(save);
+    }
+
+    fn owner<'k>(&self, saved: &'k [u8]) -> &'k [u8] {
+        S::owner(saved)
     }
 
     fn load(&mut self, key: &[u8], state: &[u8]) -> anyhow::Result<()> {

@@ -116,8 +116,19 @@ pub trait Shard: Send + 'static {
     fn step(&mut self, part: Option<Self::Part>, watermark: Time) -> Self::Yield;
 
     /// Hands the state of each key that changed since the last call to `save`: `None` where the key is gone. The
-    /// states are encoded by [`snapshot::encode`](crate::snapshot::encode), keys are those of [`shard_of`].
+    /// states are encoded by [`snapshot::encode`](crate::snapshot::encode), keys are those of [`shard_of`], or what
+    /// [`owner`](Self::owner) makes them of.
     fn save(&mut self, save: &mut Save<'_>);
+
+    /// What of a saved key decides the shard that it belongs to. A shard that keeps several states of one key, so that
+    /// what changes seldom is not written with what changes often, puts before the key which of them it is.
+    #[must_use]
+    fn owner(saved: &[u8]) -> &[u8]
+    where
+        Self: Sized,
+    {
+        saved
+    }
 
     /// Takes back what `save` has handed out for one key.
     ///

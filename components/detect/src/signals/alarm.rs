@@ -83,8 +83,15 @@ mod tests {
     #[test]
     fn it_opens_once_and_closes_after_patience() {
         let mut alarm = Alarm::default();
-        let turns =
-            [(None, true), (Some(0), true), (Some(3), true), (None, true), (None, false), (Some(4), false), (None, true)];
+        let turns = [
+            (None, true),
+            (Some(0), true),
+            (Some(3), true),
+            (None, true),
+            (None, false),
+            (Some(4), false),
+            (None, true),
+        ];
         let turns: Vec<_> = (10..).zip(turns).map(|(tick, (fires, holds))| alarm.step(tick, fires, holds, 1)).collect();
         assert_eq!(turns, [None, Some(Turn::Opened), None, None, None, Some(Turn::Closed), None]);
         assert!(!alarm.is_open() && !alarm.close());

@@ -3,7 +3,7 @@
 //! Charts draw their band from it, and people ask how far it was from not being told.
 
 use super::errors::ErrorFigures;
-use super::latency::LatencyFigures;
+use super::latency_figures::LatencyFigures;
 use super::outcome::Figures;
 use super::silence::SilenceFigures;
 use super::tail::TailFigures;
@@ -131,4 +131,42 @@ fn least_above(from: f64, to: f64, exceeds: impl Fn(f64) -> bool) -> f64 {
         }
     }
     beyond
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::signals::settings::Limit;
+
+    proptest! {
+        #[test]
+        fn beyond_the_bound_is_an_alarm_and_within_it_is_none(
+            events in 20.0..5000_f64,
+            usual in 0.001..0.3_f64,
+            between in 0.0009..0.05_f64,
+            threshold in 3.0..9_f64,
+        ) {
+            let (events, seconds) = (events.round(), 60);
+            let limit = Limit { threshold, min_effect: 2.0 };
+            let errors = ErrorFigures {
+                seconds, events, errors: 0.0, usual, dispersion: 1.0 + 100.0 * between, limit, min_increase: 0.01,
+            };
+            let upper = errors.bounds().upper.expect("there is one");
+            let at = |share: f64| ErrorFigures { errors: share * events, ..errors };
+            prop_assert!(!at(upper * 0.999).fires());
+            prop_assert!(at(upper * 1.001).fires() || upper * events < 4.0 || upper > 0.999);
+
+            let traffic = TrafficFigures { seconds, events, expected: events, between, limit };
+            let bounds = traffic.bounds();
+            let at = |events: f64| TrafficFigures { events, ..traffic };
+            for (bound, within, beyond) in [(bounds.lower, 1.001, 0.999), (bounds.upper, 0.999, 1.001)] {
+                if let Some(bound) = bound {
+                    prop_assert!(!at(bound * within).fires(), "{bound}");
+                    prop_assert!(at(bound * beyond).fires() || bound == 0.0, "{bound}");
+                }
+            }
+        }
+    }
 }

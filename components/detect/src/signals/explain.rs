@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::errors::ErrorFigures;
 use super::incident::Told;
-use super::latency::LatencyFigures;
+use super::latency_figures::LatencyFigures;
 use super::outcome::Figures;
 use super::silence::SilenceFigures;
 use super::tail::TailFigures;
@@ -134,4 +134,75 @@ fn percent(share: f64) -> String {
 fn amount(value: f64, measure: &Measure) -> String {
     let figure = two_digits(value * measure.scale);
     if measure.unit.is_empty() { figure } else { format!("{figure} {}", measure.unit) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signals::latency_figures::Confirmed;
+    use crate::signals::settings::Limit;
+
+    #[test]
+    fn sentences_tell_what_an_engineer_asks_first() {
+        let measure = Measure::of_field("response_time_ms", "");
+        let limit = |threshold, min_effect| Limit { threshold, min_effect };
+        let latency = LatencyFigures {
+            seconds: 60,
+            latencies: 50.0,
+            value: 412.0,
+            usual: 180.0,
+            log_ratio: (412.0_f64 / 180.0).ln(),
+            variance: 0.25,
+            between: 0.0004,
+            confirmed: Confirmed::WithoutWorst(Some(0.8)),
+            limit: limit(6.6, 1.25),
+        };
+        let tail = TailFigures {
+            seconds: 300,
+            latencies: 310.0,
+            slow: 31.0,
+            slow_from: 1200.0,
+            usual: 0.01,
+            dispersion: 1.0,
+            without_worst: Some((300.0, 29.0)),
+            limit: limit(6.6, 2.0),
+        };
+        let errors = ErrorFigures {
+            seconds: 60,
+            events: 310.0,
+            errors: 74.0,
+            usual: 0.006,
+            dispersion: 1.2,
+            limit: limit(6.5, 2.0),
+            min_increase: 0.01,
+        };
+        let traffic =
+            TrafficFigures { seconds: 300, events: 12.0, expected: 120.0, between: 0.01, limit: limit(6.05, 1.6) };
+        let silence =
+            SilenceFigures { seconds: 40, expected: 31.0, uncertainty: 0.01, longest: 3.0, limit: limit(15.4, 2.0) };
+        let cases = [
+            (
+                Figures::Latency(latency),
+                "response time 2.3 times the usual over 1 min: 412 ms, usually 180 ms at this time (z 11, threshold 6.6)",
+            ),
+            (
+                Figures::TailLatency(tail),
+                "response time over 1,200 ms in 10 % of 310 requests in 5 min, usually in 1.0 % (z 9.5, threshold 6.6)",
+            ),
+            (
+                Figures::ErrorRate(errors),
+                "error rate 24 % of 310 requests in 1 min, usually 0.60 % (z 19, threshold 6.5)",
+            ),
+            (
+                Figures::Traffic(traffic),
+                "12 requests in 5 min, where 120 are usual at this time (z 8.5, threshold 6.0)",
+            ),
+            (Figures::Silence(silence), "no request for 40 s, where 31 are usual (−ln p 27, threshold 15.4)"),
+        ];
+        for (found, sentence) in cases {
+            assert_eq!(figures(&found, &measure), sentence);
+            assert!(found.fires(), "{found:?}");
+            assert_eq!(found.times(), found.score() / found.limit().threshold);
+        }
+    }
 }

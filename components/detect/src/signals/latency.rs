@@ -9,20 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::alarm::Alarm;
 use super::bucket::Bucket;
 use super::dispersion::learn_between;
+use super::latency_figures::{Confirmed, LatencyFigures};
 use super::now::{Found, Now};
 use super::ring::Window;
-use super::scale::SCALES;
+use super::scale::{HALF_HOUR, SCALES};
 use super::season::{self, Season};
-use super::settings::{Limit, RELAXED};
+use super::settings::Limit;
 
-/// So many answers a window must have.
-const FEWEST: f64 = 5.0;
-
-/// With fewer there is nothing to be learned of a window either.
+/// With fewer latencies there is nothing to be learned of a window either.
 const FEWEST_LEARNED: f64 = 3.0;
-
-/// Without its worst bucket a window's effect must be this part of the least one: one slow bucket is no incident.
-const REST: f64 = 0.6;
 
 /// The least variance between windows: 2 %.
 const LEAST_BETWEEN: f64 = 0.0004;
@@ -33,73 +28,14 @@ const LARGEST_RATIO: f64 = 20.0;
 /// The level begins with so many latencies.
 const FIRST: u64 = 20;
 
+/// Over half an hour answers have become faster for good if they are this many times as fast,
+const FASTER: f64 = 1.25;
+
+/// and so many standard deviations below the level.
+const FASTER_SCORE: f64 = 5.5;
+
 /// Half of the level is forgotten in so many hours.
-pub(super) const HALF_LIFE_HOURS: u64 = 8;
-
-/// Figures of a window's latency.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LatencyFigures {
-    /// How long the window is, in seconds.
-    pub seconds: u32,
-    /// How many latencies there are.
-    pub latencies: f64,
-    /// Their geometric mean, in the unit of the field.
-    pub value: f64,
-    /// What is usual at this time.
-    pub usual: f64,
-    /// The mean of ln (latency / usual).
-    pub log_ratio: f64,
-    /// The variance of ln latency.
-    pub variance: f64,
-    /// The variance between windows of this length.
-    pub between: f64,
-    /// What else is asked.
-    pub confirmed: Confirmed,
-    /// What has to be exceeded.
-    pub limit: Limit,
-}
-
-/// What is asked beside the figures, so that a single bucket is no incident.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Confirmed {
-    /// Nothing: the window is long.
-    Long,
-    /// Whether the bucket before exceeded the limit too.
-    Twice(bool),
-    /// The mean of ln (latency / usual) without the worst bucket, where enough is left.
-    WithoutWorst(Option<f64>),
-}
-
-impl LatencyFigures {
-    /// How many standard deviations the mean is above the usual.
-    #[must_use]
-    pub fn score(&self) -> f64 {
-        self.log_ratio / (self.variance / self.latencies + self.between).sqrt()
-    }
-
-    /// Whether this is an alarm.
-    #[must_use]
-    pub fn fires(&self) -> bool {
-        let least = self.limit.min_effect.ln();
-        self.exceeds()
-            && match self.confirmed {
-                Confirmed::Long => true,
-                Confirmed::Twice(before) => before,
-                Confirmed::WithoutWorst(rest) => rest.is_some_and(|rest| rest > REST * least),
-            }
-    }
-
-    /// Whether the limits are exceeded, confirmed or not.
-    fn exceeds(&self) -> bool {
-        self.latencies >= FEWEST && self.log_ratio > self.limit.min_effect.ln() && self.score() > self.limit.threshold
-    }
-
-    /// Whether an alarm that is open goes on.
-    fn holds(&self) -> bool {
-        self.log_ratio > RELAXED * self.limit.min_effect.ln() && self.score() > RELAXED * self.limit.threshold
-    }
-}
+pub(super) const HALF_LIFE_HOURS: u64 = 4;
 
 /// What is known of a key's latency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,8 +52,8 @@ pub(super) struct Latency {
     between: [f64; SCALES],
     /// Since when the level is what it is.
     rebased: u64,
-    /// Since when it is learned.
-    learned: u64,
+    /// Since when it is learned anew, and until when no level is trusted.
+    settling: Option<(u64, u64)>,
     /// The last bucket that exceeded the limit of the shortest scale.
     exceeded: Option<u64>,
 }
@@ -131,7 +67,7 @@ impl Default for Latency {
             variance: 0.3,
             between: [0.01; SCALES],
             rebased: 0,
-            learned: 0,
+            settling: None,
             exceeded: None,
         }
     }
@@ -170,14 +106,14 @@ impl Latency {
     ) -> Found<LatencyFigures> {
         let mut found = Found::new(alarm.held_by());
         let Some(usual) = usual else { return found };
-        for scale in 0..SCALES {
+        for (scale, limit) in limits.iter().enumerate() {
             let Some(window) = now.window(scale, self.rebased).filter(|window| window.latencies >= FEWEST_LEARNED)
             else {
                 continue;
             };
             let log_ratio = window.residual / window.latencies;
             let within = self.variance / window.latencies;
-            if let Some(limit) = limits[scale] {
+            if let Some(limit) = *limit {
                 let mut figures = LatencyFigures {
                     seconds: now.scales.seconds(scale),
                     latencies: window.latencies,
@@ -201,6 +137,16 @@ impl Latency {
             }
         }
         found
+    }
+
+    /// Whether answers have become faster: nobody needs to be told, and the level follows at once.
+    pub(super) fn is_faster(&self, now: &Now<'_>) -> bool {
+        let window = now.window(HALF_HOUR, self.rebased).filter(|window| window.latencies >= FEWEST_LEARNED);
+        window.is_some_and(|window| {
+            let log_ratio = window.residual / window.latencies;
+            let deviation = (self.variance / window.latencies + self.between[HALF_HOUR]).sqrt();
+            log_ratio < -FASTER.ln() && log_ratio / deviation < -FASTER_SCORE
+        })
     }
 
     /// What is asked beside the figures of a window that exceeds its limit.
@@ -240,10 +186,11 @@ impl Latency {
         }
         let most = 3.0 * (within + self.between[0]).sqrt();
         // At first it is the mean of all.
-        let early = 1.0 / (now.tick.saturating_sub(self.learned) as f64 + 2.0);
+        let early = 1.0 / (now.tick as f64 + 2.0);
         *level += weight.max(early) * trust * off.clamp(-most, most);
         if latencies > 1.0 {
-            let variance = (squares - sum * sum / latencies) / (latencies - 1.0);
+            // What was cut is known to a bin's width only, which can bring it below nothing.
+            let variance = ((squares - sum * sum / latencies) / (latencies - 1.0)).max(0.0);
             let cut = variance.min(4.0 * self.variance);
             self.variance += early.max(0.0005) * (latencies / 10.0).min(1.0) * (cut - self.variance);
         }
@@ -263,9 +210,17 @@ impl Latency {
         self.rebased = tick;
     }
 
-    /// Learns the level anew from bucket `tick` on, and judges what comes after bucket `from`.
-    pub(super) fn start_anew(&mut self, tick: u64, from: u64) {
-        (self.learned, self.rebased) = (tick, from);
+    /// Learns the level anew from bucket `tick` on, of which bucket `until` makes it, and judges what comes after that.
+    pub(super) fn start_anew(&mut self, tick: u64, until: u64) {
+        (self.settling, self.rebased) = (Some((tick, until)), until);
+    }
+
+    /// Makes the new level, once it is time.
+    pub(super) fn settle(&mut self, now: &Now<'_>) {
+        if let Some((from, until)) = self.settling.filter(|(_, until)| now.tick >= *until) {
+            self.settling = None;
+            self.rebase(now, usize::try_from(until - from).unwrap_or(usize::MAX));
+        }
     }
 
     /// Ends a day that had events for a smoothing of this half-width.

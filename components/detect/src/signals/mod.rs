@@ -1,7 +1,7 @@
 //! Signals: what is wrong with a service, by the events that it sends.
 //!
 //! For each key, events are counted in [buckets](Bucket) of ten seconds. Each bucket that is closed is looked at over
-//! five lengths of time, from ten seconds to two hours, for slower answers, more slow answers, more errors, more or
+//! six lengths of time, from ten seconds to two hours, for slower answers, more slow answers, more errors, more or
 //! fewer events than at this time of day, and for silence. Each test is a score in standard deviations, by what windows
 //! of its length have shown lately, and an effect that is large enough to be of interest; both have to be exceeded.
 //!
@@ -22,7 +22,9 @@ mod dispersion;
 mod errors;
 mod explain;
 mod incident;
+mod judge;
 mod latency;
+mod latency_figures;
 mod monitor;
 mod now;
 mod offsets;
@@ -40,7 +42,7 @@ mod watch;
 pub use self::bounds::Bounds;
 pub use self::bucket::Bucket;
 pub use self::errors::ErrorFigures;
-pub use self::latency::{Confirmed, LatencyFigures};
+pub use self::latency_figures::{Confirmed, LatencyFigures};
 pub use self::monitor::Monitor;
 pub use self::outcome::{Change, Figures, Outcome, Signal};
 pub use self::settings::{ErrorSettings, Limit, Settings, SignalSettings};

@@ -3,22 +3,20 @@
 //! What belongs to an open alarm is not learned from, so that an incident does not become usual while it lasts; but it
 //! becomes so when it has lasted for `rebase_after`, for then it is no incident any longer.
 
-use super::alarm::Turn;
 use super::bucket::Bucket;
 use super::latency::{Latency, Learned};
-use super::now::{Found, Now};
-use super::outcome::{Change, Figures, Outcome, Signal};
+use super::now::Now;
+use super::outcome::{Change, Outcome, Signal};
 use super::ring::Cell;
 use super::scale::{Scales, weight};
 use super::settings::{Limits, Settings};
-use super::silence::SilenceFigures;
 use super::state::KeyState;
 use super::{dispersion, errors, latency, traffic};
 use crate::incident::Reason;
 use crate::time::Micros;
 
 /// In its first hour a key is not judged.
-const HOURS_OF_SILENCE: u64 = 1;
+const WARM_UP_HOURS: u64 = 1;
 
 /// An alarm closes when nothing has held it for so many seconds.
 const PATIENCE: u64 = 300;
@@ -29,30 +27,30 @@ const REBASED_ON: u64 = 1800;
 /// Watches keys: what all of them share.
 #[derive(Clone, Debug)]
 pub struct Monitor {
-    limits: Limits,
-    scales: Scales,
-    pace: Pace,
+    pub(super) limits: Limits,
+    pub(super) scales: Scales,
+    pub(super) pace: Pace,
 }
 
 /// How fast things are learned, and how long they last, in buckets.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
-    latency: f64,
-    dispersion: f64,
-    errors_kept: f64,
-    traffic_kept: f64,
-    patience: u64,
-    rebase_after: u64,
-    rebased_on: usize,
-    warm_up: u64,
-}
-
-/// What the tests of a bucket have found.
-struct Tested {
-    latency: Found<latency::LatencyFigures>,
-    tail: Found<super::tail::TailFigures>,
-    errors: Found<errors::ErrorFigures>,
-    traffic: Found<traffic::TrafficFigures>,
+pub(super) struct Pace {
+    /// The weight of a bucket in the level of the latency,
+    pub(super) latency: f64,
+    /// and of a window in what windows scatter by.
+    pub(super) dispersion: f64,
+    /// What is kept of the known errors with each bucket,
+    pub(super) errors_kept: f64,
+    /// and of the ratio of the traffic to the usual.
+    pub(super) traffic_kept: f64,
+    /// An alarm closes when nothing has held it for so many buckets.
+    pub(super) patience: u64,
+    /// What has lasted for so many becomes usual,
+    pub(super) rebase_after: u64,
+    /// by the last so many.
+    pub(super) rebased_on: usize,
+    /// So many are not judged.
+    pub(super) warm_up: u64,
 }
 
 impl Monitor {
@@ -69,7 +67,7 @@ impl Monitor {
             patience: scales.buckets(std::time::Duration::from_secs(PATIENCE)),
             rebase_after: scales.buckets(settings.rebase_after).max(1),
             rebased_on: usize::try_from(scales.buckets(std::time::Duration::from_secs(REBASED_ON))).unwrap_or(1),
-            warm_up: hours(HOURS_OF_SILENCE),
+            warm_up: hours(WARM_UP_HOURS),
         };
         Self { limits: settings.limits(), scales, pace }
     }
@@ -102,6 +100,9 @@ impl Monitor {
         let seen = self.push(state, slot, bucket);
         let tested = self.test(state, &seen);
         let mut outcome = self.judge(state, &tested);
+        if tested.is_faster && !state.is_alarming(Signal::Latency) {
+            self.make_usual(state, Signal::Latency);
+        }
         self.rebase(state, &mut outcome);
         if bucket.is_some_and(Bucket::is_marked) {
             self.start_anew(state, &mut outcome);
@@ -121,10 +122,9 @@ impl Monitor {
         let events = bucket.map_or(0, Bucket::events);
         let of_latencies = bucket.filter(|bucket| bucket.latencies() > 0);
         let usual_latency = state.latency.usual(slot);
-        if let (Some(bucket), None) = (of_latencies, usual_latency) {
-            if let Some(median) = state.latency.begin(bucket) {
-                state.tail.begin(median);
-            }
+        let unknown = of_latencies.filter(|_| usual_latency.is_none());
+        if let Some(median) = unknown.and_then(|bucket| state.latency.begin(bucket)) {
+            state.tail.begin(median);
         }
         let usual = state.traffic.usual(slot).unwrap_or(events as f64);
         let mut seen = Seen { usual_latency, usual_errors: state.errors.usual(), ..Seen::default() };
@@ -142,129 +142,6 @@ impl Monitor {
         seen
     }
 
-    /// Tests all signals, by what was known before.
-    fn test(&self, state: &mut KeyState, seen: &Seen) -> Tested {
-        let [latency, tail, errors, traffic, _] = &state.alarms;
-        let mut tested = Tested {
-            latency: Found::new(latency.held_by()),
-            tail: Found::new(tail.held_by()),
-            errors: Found::new(errors.held_by()),
-            traffic: Found::new(traffic.held_by()),
-        };
-        if state.tick < self.pace.warm_up {
-            return tested;
-        }
-        let now = Now { tick: state.tick, scales: &self.scales, ring: &state.ring };
-        let (limits, weight) = (&self.limits, self.pace.dispersion);
-        tested.latency = state.latency.test(&now, &limits.latency, seen.usual_latency, latency, weight);
-        tested.errors = state.errors.test(&now, limits, errors, weight);
-        if self.is_grown(state) {
-            // Of a silence that has become usual there is nothing more to say.
-            let drop = limits.traffic_drop.filter(|_| !state.silence.is_accepted());
-            let surge = limits.traffic_surge;
-            tested.traffic = state.traffic.test(&now, drop, surge, traffic, weight);
-            let learns = !tail.is_open() && !latency.is_open();
-            tested.tail = state.tail.test(&now, limits.tail_latency, tail, learns, weight);
-        }
-        tested
-    }
-
-    /// Whether the key has been seen for a day: before, its traffic and its slow answers are not known.
-    fn is_grown(&self, state: &KeyState) -> bool {
-        state.traffic.days() > 0 && state.tick >= self.scales.day()
-    }
-
-    /// Opens and closes alarms.
-    fn judge(&self, state: &mut KeyState, tested: &Tested) -> Outcome {
-        let silence = if self.is_grown(state) {
-            let bucket = self.scales.seconds(0);
-            state.silence.figures(self.limits.silence, state.traffic.uncertainty(), bucket)
-        } else {
-            None
-        };
-        let verdicts = [
-            (tested.latency.figures.map(Figures::Latency), tested.latency.fires, tested.latency.holds),
-            (tested.tail.figures.map(Figures::TailLatency), tested.tail.fires, tested.tail.holds),
-            (tested.errors.figures.map(Figures::ErrorRate), tested.errors.fires, tested.errors.holds),
-            (tested.traffic.figures.map(Figures::Traffic), tested.traffic.fires, tested.traffic.holds),
-            (
-                silence.map(Figures::Silence),
-                silence.filter(SilenceFigures::fires).map(|_| 0),
-                silence.is_some_and(|figures| figures.holds()),
-            ),
-        ];
-        let mut outcome = Outcome {
-            charted: [
-                tested.latency.charted.map(Figures::Latency),
-                tested.tail.charted.map(Figures::TailLatency),
-                tested.errors.charted.map(Figures::ErrorRate),
-                tested.traffic.charted.map(Figures::Traffic),
-                None,
-            ],
-            ..Outcome::default()
-        };
-        for (signal, (figures, fires, holds)) in Signal::ALL.into_iter().zip(verdicts) {
-            outcome.figures[signal as usize] = figures;
-            outcome.fires[signal as usize] = fires.is_some();
-            let tick = state.tick;
-            match state.alarm(signal).step(tick, fires, holds, self.pace.patience) {
-                Some(Turn::Opened) => outcome.changes.push(Change { signal, closed: None }),
-                Some(Turn::Closed) => {
-                    outcome.changes.push(Change { signal, closed: Some(Reason::BackToNormal) });
-                    match signal {
-                        Signal::Latency => state.latency.close(tick),
-                        Signal::TailLatency => state.tail.close(tick),
-                        Signal::ErrorRate => state.errors.close(tick),
-                        Signal::Traffic => state.traffic.close(tick),
-                        Signal::Silence => {}
-                    }
-                }
-                None => {}
-            }
-        }
-        outcome
-    }
-
-    /// Makes usual what has lasted for long enough.
-    fn rebase(&self, state: &mut KeyState, outcome: &mut Outcome) {
-        for signal in Signal::ALL {
-            // Errors are seldom meant, whereas a service may become slower for good.
-            let times = if signal == Signal::ErrorRate { 2 } else { 1 };
-            let limit = times * self.pace.rebase_after;
-            if state.alarms[signal as usize].age(state.tick).is_some_and(|age| age >= limit) {
-                state.alarm(signal).close();
-                self.make_usual(state, signal);
-                outcome.changes.push(Change { signal, closed: Some(Reason::NewNormal) });
-            }
-        }
-    }
-
-    fn make_usual(&self, state: &mut KeyState, signal: Signal) {
-        let now = Now { tick: state.tick, scales: &self.scales, ring: &state.ring };
-        let width = self.pace.rebased_on;
-        match signal {
-            Signal::Latency => state.latency.rebase(&now, width),
-            Signal::TailLatency => state.tail.rebase(&now, width),
-            Signal::ErrorRate => state.errors.rebase(&now, width),
-            Signal::Traffic => state.traffic.rebase(&now, width),
-            Signal::Silence => state.silence.accept(),
-        }
-    }
-
-    /// Something was deployed: what is usual shows itself from here on. Until it has, nothing is judged by it.
-    fn start_anew(&self, state: &mut KeyState, outcome: &mut Outcome) {
-        for signal in Signal::ALL {
-            if state.alarm(signal).close() {
-                outcome.changes.push(Change { signal, closed: Some(Reason::NewNormal) });
-            }
-        }
-        let from = state.tick + self.pace.patience;
-        state.latency.start_anew(state.tick, from);
-        state.tail.start_anew(from);
-        state.errors.start_anew(from);
-        state.traffic.start_anew(from);
-    }
-
     /// Learns from the bucket what belongs to no open alarm.
     fn learn(&self, state: &mut KeyState, slot: usize, bucket: Option<&Bucket>, seen: &Seen) {
         let open = |signal: Signal| state.alarms[signal as usize].is_open();
@@ -273,6 +150,7 @@ impl Monitor {
         let learns_errors = !open(Signal::ErrorRate);
         let learns_traffic = !open(Signal::Traffic) && !open(Signal::Silence);
         let now = Now { tick: state.tick, scales: &self.scales, ring: &state.ring };
+        state.latency.settle(&now);
         if let (Some(bucket), Some(learned)) = (bucket, &seen.learned) {
             state.tail.learn(bucket, seen.slow, learns_tail);
             state.latency.learn(learned, &now, slow, self.pace.latency);
@@ -326,9 +204,9 @@ impl Monitor {
 
 /// What was seen in a bucket, and what was usual then.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
+pub(super) struct Seen {
     /// The usual ln latency.
-    usual_latency: Option<f64>,
+    pub(super) usual_latency: Option<f64>,
     /// The usual share of errors.
     usual_errors: f64,
     /// What there is to learn of its latencies, if it has some.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::errors::ErrorFigures;
-use super::latency::LatencyFigures;
+use super::latency_figures::LatencyFigures;
 use super::settings::Limit;
 use super::silence::SilenceFigures;
 use super::tail::TailFigures;

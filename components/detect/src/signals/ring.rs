@@ -1,4 +1,4 @@
-//! The last two hours of a key, bucket by bucket, with the sums over each of the five scales.
+//! The last two hours of a key, bucket by bucket, with the sums over each of the six scales.
 //!
 //! Sums are rolling: a bucket is added when it comes and taken off when it is too old. They are of integers, so that
 //! nothing of a bucket is left behind when it has gone.
@@ -183,6 +183,6 @@ mod tests {
         for value in [f64::INFINITY, f64::NAN, 1e300, f64::NEG_INFINITY].into_iter().cycle().take(1000) {
             ring.push(&scales, Cell::new(u64::MAX, u64::MAX, 1, 1, value, 1e300));
         }
-        assert!(ring.window(&scales, 4).unwrap().expected > 1e12);
+        assert!(ring.window(&scales, SCALES - 1).unwrap().expected > 1e12);
     }
 }

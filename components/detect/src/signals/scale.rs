@@ -1,14 +1,17 @@
-//! How time is cut: buckets, slots of the day, and the five lengths of time that signals look back.
+//! How time is cut: buckets, slots of the day, and the six lengths of time that signals look back.
 
 use std::time::Duration;
 
 use crate::time::Micros;
 
 /// How many lengths of time signals look back.
-pub(super) const SCALES: usize = 5;
+pub(super) const SCALES: usize = 6;
 
 /// They are these, in seconds; the first is one bucket, whatever its length.
-const SECONDS: [u32; SCALES] = [10, 60, 300, 1800, 7200];
+const SECONDS: [u32; SCALES] = [10, 60, 300, 900, 1800, 7200];
+
+/// The scale of half an hour.
+pub(super) const HALF_HOUR: usize = 4;
 
 /// How many slots the day has: one for each five minutes.
 pub(super) const SLOTS: usize = 288;
@@ -100,7 +103,7 @@ mod tests {
     #[test]
     fn time_is_cut_by_the_time_of_day() {
         let scales = Scales::new(Duration::from_secs(10));
-        assert_eq!(scales.widths, [1, 6, 30, 180, 720]);
+        assert_eq!(scales.widths, [1, 6, 30, 90, 180, 720]);
         assert_eq!((scales.hour(), scales.day()), (360, 8640));
         // 2023-11-14T22:13:20Z is 80,000 s into its day.
         let start = Micros(1_700_000_000_000_000);
@@ -110,6 +113,6 @@ mod tests {
         assert_eq!(scales.ends(Micros(86_390_000_000)), (true, true));
         assert_eq!(scales.ends(Micros(86_380_000_000)), (false, false));
         assert_eq!(scales.ends(Micros(-10_000_000)), (true, true));
-        assert_eq!(Scales::new(Duration::from_secs(60)).widths, [1, 1, 5, 30, 120]);
+        assert_eq!(Scales::new(Duration::from_secs(60)).widths, [1, 1, 5, 15, 30, 120]);
     }
 }

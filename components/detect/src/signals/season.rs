@@ -18,7 +18,7 @@ const ENOUGH: f64 = 60.0;
 /// if that takes no more than so many slots on either side: 45 minutes.
 const WIDEST: usize = 9;
 
-/// A table of one quantity by the time of day, about 15 kB after seven days, 6 kB on the first, and nothing before.
+/// A table of one quantity by the time of day, 24 bytes for each slot of the first day, and 16 kB after seven days.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Season {
     /// The usual value of each slot, relative to the day's mean. Empty before the first day has ended.
@@ -53,7 +53,13 @@ impl Season {
     pub(super) fn add(&mut self, slot: usize, one: f64, other: f64) {
         match self.today.last_mut().filter(|seen| seen.slot == slot) {
             Some(Seen { sums, .. }) => *sums = (sums.0 + one, sums.1 + other),
-            None => self.today.push(Seen { slot, sums: (one, other) }),
+            None => {
+                // Most keys of many are seen for a short while only.
+                if self.today.len() == self.today.capacity() {
+                    self.today.reserve_exact(SLOTS / 12);
+                }
+                self.today.push(Seen { slot, sums: (one, other) });
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::scale::SCALES;
+use super::scale::{HALF_HOUR, SCALES};
 
 /// How signals are judged.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub struct Settings {
     pub bucket: Duration,
     /// All thresholds are divided by this: more than 1 finds more and errs more often.
     pub sensitivity: f64,
-    /// Slower answers, over up to five minutes.
+    /// Slower answers, over up to a quarter of an hour.
     pub latency: SignalSettings,
     /// Slower answers, over half an hour and more.
     pub degradation: SignalSettings,
@@ -45,7 +45,7 @@ pub struct SignalSettings {
     pub sensitivity: f64,
     /// How large the change must be at least, as a multiple of the usual: 1.25 is a quarter more. For less traffic, the
     /// usual divided by this; for silence, multiples of the longest silence that was usual. Without it, that of
-    /// the signal: `latency` and `degradation` 1.25, `tail_latency` and `silence` 2, `traffic_drop` 1.6,
+    /// the signal: `latency` 1.25 over a minute and 1.2 beyond, `degradation` 1.2, `tail_latency` and `silence` 2, `traffic_drop` 1.6,
     /// `traffic_surge` 1.8.
     pub min_effect: Option<f64>,
 }
@@ -77,10 +77,10 @@ pub struct Limit {
 pub(super) const RELAXED: f64 = 0.5;
 
 /// The thresholds of the latency over each scale: short ones are looked at more often.
-const LATENCY: [f64; SCALES] = [8.8, 6.6, 6.05, 5.5, 4.95];
+const LATENCY: [f64; SCALES] = [8.8, 6.6, 5.8, 5.0, 5.25, 4.95];
 
 /// Those of the error rate: in few events chance is not well described by any formula.
-const ERROR_RATE: [f64; SCALES] = [6.5, 6.5, 6.0, 5.5, 5.5];
+const ERROR_RATE: [f64; SCALES] = [6.5, 6.5, 6.0, 5.5, 5.5, 5.5];
 
 /// That of the share of slow answers.
 const TAIL_LATENCY: f64 = 6.6;
@@ -91,8 +91,8 @@ const TRAFFIC: f64 = 6.05;
 /// That of silence: −ln of its probability.
 const SILENCE: f64 = 15.4;
 
-/// From which scale on a slower answer is a degradation.
-const SLOW: usize = 3;
+/// The effects that slower answers must have over each scale.
+const LATENCY_EFFECTS: [f64; SCALES] = [1.25, 1.25, 1.2, 1.2, 1.2, 1.2];
 
 impl Default for Settings {
     fn default() -> Self {
@@ -154,9 +154,9 @@ impl Settings {
             sensitivity: errors.sensitivity,
             min_effect: Some(errors.min_effect),
         };
-        let latency = |scale| if scale < SLOW { &self.latency } else { &self.degradation };
+        let latency = |scale| if scale < HALF_HOUR { &self.latency } else { &self.degradation };
         Limits {
-            latency: std::array::from_fn(|scale| limit(latency(scale), LATENCY[scale], 1.25)),
+            latency: std::array::from_fn(|scale| limit(latency(scale), LATENCY[scale], LATENCY_EFFECTS[scale])),
             tail_latency: limit(&self.tail_latency, TAIL_LATENCY, 2.0),
             error_rate: ERROR_RATE.map(|threshold| limit(&of_errors, threshold, errors.min_effect)),
             min_increase: errors.min_increase,
@@ -180,8 +180,8 @@ mod tests {
         let limits = settings.limits();
         assert!((limits.traffic_drop.unwrap().threshold - 5.5).abs() < 1e-12);
         assert!((limits.latency[0].unwrap().threshold - 4.0).abs() < 1e-12);
-        assert_eq!(limits.latency[2].unwrap().min_effect, 1.25);
-        assert_eq!(limits.latency[3].unwrap().min_effect, 1.5);
+        assert_eq!((limits.latency[1].unwrap().min_effect, limits.latency[3].unwrap().min_effect), (1.25, 1.2));
+        assert_eq!(limits.latency[4].unwrap().min_effect, 1.5);
         assert_eq!(limits.silence, None);
     }
 }

@@ -13,7 +13,7 @@ use super::dispersion::learn_ratio;
 use super::now::{Found, Now};
 use super::offsets::Offsets;
 use super::ring::Window;
-use super::scale::SCALES;
+use super::scale::{HALF_HOUR, SCALES};
 use super::settings::{Limit, RELAXED};
 
 /// So many slow answers there must be, and so many without the worst bucket.
@@ -39,7 +39,7 @@ const MEMORY: f64 = 50_000.0;
 const HOURLY: f64 = 0.94;
 
 /// Over which scales it is judged: one minute to half an hour.
-const JUDGED: std::ops::Range<usize> = 1..4;
+const JUDGED: std::ops::RangeInclusive<usize> = 1..=HALF_HOUR;
 
 /// Figures of a window's slow answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

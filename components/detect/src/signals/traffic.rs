@@ -9,12 +9,12 @@ use super::alarm::Alarm;
 use super::deviance::poisson;
 use super::dispersion::learn_between;
 use super::now::{Found, Now};
-use super::scale::SCALES;
+use super::scale::{HALF_HOUR, SCALES};
 use super::season::{self, Season};
 use super::settings::{Limit, RELAXED};
 
 /// Over which scales it is judged; what is learned of the shortest is not used.
-const JUDGED: std::ops::Range<usize> = 1..4;
+const JUDGED: std::ops::RangeInclusive<usize> = 1..=HALF_HOUR;
 
 /// So many events must be expected to judge, and so many to learn how much windows differ.
 const FEWEST: f64 = 0.5;
@@ -125,7 +125,7 @@ impl Traffic {
 
     /// The variance of what is expected, over half an hour and by the events that it is known from: for silence.
     pub(super) fn uncertainty(&self) -> f64 {
-        1.0 / (self.seen + PRIOR) + self.between[3]
+        1.0 / (self.seen + PRIOR) + self.between[HALF_HOUR]
     }
 
     /// Tests all scales, and learns how much windows differ while no alarm is open.
@@ -138,7 +138,7 @@ impl Traffic {
         weight: f64,
     ) -> Found<TrafficFigures> {
         let mut found = Found::new(alarm.held_by());
-        for scale in 0..JUDGED.end {
+        for scale in 0..=HALF_HOUR {
             let Some(window) = now.window(scale, self.rebased).filter(|window| window.expected > FEWEST) else {
                 continue;
             };
@@ -213,13 +213,18 @@ impl Traffic {
     ) -> Option<usize> {
         let level = self.level?;
         let (events, usual) = self.season.totals();
+        if events == 0.0 {
+            // Who was away for a day comes back as before.
+            self.season.give_up_day();
+            return None;
+        }
         let buckets = usual / level.exp();
         let half_width = season::half_width(events);
-        let scale = events.max(1.0) / usual.max(1e-9);
+        let scale = events / usual.max(1e-9);
         self.season
             .end_day(half_width, |seen, usual| (usual > 0.0).then(|| ((seen + 0.5) / (usual * scale + 0.5)).ln()));
         self.season.center(|values| season::mean(&mut values.map(f64::exp)).ln());
-        self.level = Some((events.max(0.5) / buckets.max(1.0)).ln());
+        self.level = Some((events / buckets.max(1.0)).ln());
         // The ratio is to another usual from now on: it begins with the last two hours.
         (self.seen, self.usual) = (0.0, 0.0);
         if !is_open {

@@ -124,6 +124,12 @@ impl Watched {
         self.incident.open.is_some()
     }
 
+    /// Whether nothing has come for so long that nothing is expected any more: see [`KeyState::is_asleep`].
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        self.state.is_asleep()
+    }
+
     /// The incident that is open, or else the last one.
     pub(crate) fn latest(&self) -> Option<Span> {
         let open = self.incident.open.as_ref().map(|open| Span { opened: open.opened, resolved: None, id: open.id });

@@ -8,6 +8,8 @@
 //! - [`shard`]: the state of a share of the keys, in memory and in snapshots; [`key`]: keys as bytes;
 //! - [`events`]: anomalies and scores as events; [`gauges`]: the figures of each key at `/metrics`.
 //!
+//! [`detect`] is another, over several signals at once; it shares keys, events and gauges with them, and has its own time.
+//!
 //! **Time.** Events are taken as they come: a point's time is that of its window, or of the event itself where it is
 //! no window's result. No watermark is waited for. An incident whose key has fallen silent is resolved when *others*
 //! have gone on for `relearn_after`: each batch tells all shards the greatest event time that it has seen, so that it

@@ -1,6 +1,9 @@
 //! Signals over days of a service: what has to be found, what must not be, and what must not matter.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+
 mod metamorphic;
+mod reference;
 mod traps;
 mod workload;
 
@@ -8,7 +11,7 @@ use std::time::Duration;
 
 use logd_detect::explain::Measure;
 use logd_detect::incident::{Anomaly, Identity, Key, Kind, State};
-use logd_detect::signals::{Settings, Watch, Watched};
+use logd_detect::signals::{Bucket, Settings, Watch, Watched};
 use logd_detect::time::Micros;
 
 use workload::{Doing, Event, Random};
@@ -56,10 +59,14 @@ impl Run {
 
     /// Closes the next bucket, with these events.
     fn close(&mut self, events: &[Event]) {
+        self.close_bucket(workload::bucket(events).as_ref());
+    }
+
+    /// Closes the next bucket.
+    fn close_bucket(&mut self, bucket: Option<&Bucket>) {
         let start = Micros(self.start + self.tick as i64 * BUCKET);
         let key = self.key.clone();
-        let bucket = workload::bucket(events);
-        let (_, told) = self.watch.close(&mut self.watched, || key.clone(), start, bucket.as_ref());
+        let (_, told) = self.watch.close(&mut self.watched, || key.clone(), start, bucket);
         self.told.extend(told);
         self.tick += 1;
     }

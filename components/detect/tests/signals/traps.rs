@@ -1,9 +1,10 @@
 //! What the classic rules fail at, and what no detector must be fooled by.
 
 use logd_detect::incident::{Anomaly, Kind, Reason, State};
+use logd_detect::signals::Settings;
 
-use super::Run;
-use super::workload::{DAY, Doing, Event, HOUR, Random, events, usual};
+use super::workload::{self, DAY, Doing, Event, HOUR, Random, events, usual};
+use super::{MONDAY, Run};
 
 /// A week in which nothing happens, and what is known after it.
 fn learned(seed: u64, days: usize) -> (Run, Random) {
@@ -165,4 +166,52 @@ fn strange_values_change_nothing() {
         let within = if clean.state == State::Resolved { 600 } else { 120 };
         assert!(apart <= within, "{apart} s: {}", clean.explanation);
     }
+}
+
+#[test]
+fn what_is_turned_off_is_not_told() {
+    let mut settings = Settings::default();
+    settings.latency.enabled = false;
+    settings.degradation.enabled = false;
+    settings.tail_latency.enabled = false;
+    let (mut run, mut random) = (Run::with(&settings, "payment", MONDAY), Random::new(13));
+    run.go_on(&mut random, DAY, usual);
+    run.go_on(&mut random, HOUR, slower(4.0));
+    assert_eq!(run.told, []);
+}
+
+#[test]
+fn a_deployment_makes_another_latency_usual_at_once() {
+    let (mut run, mut random) = learned(14, 2);
+    let mut marked = workload::bucket(&events(&mut random, usual(run.tick))).unwrap();
+    marked.mark();
+    run.close_bucket(Some(&marked));
+    run.go_on(&mut random, 6 * HOUR, slower(2.0));
+    assert_eq!(run.told, [], "that is the new normal");
+    run.go_on(&mut random, HOUR, slower(5.0));
+    assert!(matches!(run.opened()[..], [(_, Kind::Latency)]), "{:?}", run.opened());
+}
+
+#[test]
+fn errors_that_stay_are_the_new_normal_after_four_hours() {
+    let (mut run, mut random) = learned(15, 1);
+    run.go_on(&mut random, 6 * HOUR, failing(0.2));
+    let last = run.told.last().unwrap();
+    assert_eq!((run.opened().len(), last.reason), (1, Some(Reason::NewNormal)));
+    let lasted = last.timestamp.since(run.told[0].timestamp);
+    assert_eq!(lasted, std::time::Duration::from_secs(4 * 3600));
+}
+
+#[test]
+fn who_sleeps_costs_nothing_and_wakes_where_it_was() {
+    let (mut run, mut random) = learned(16, 2);
+    (0..3 * DAY).for_each(|_| run.close(&[]));
+    assert!(run.watched.is_asleep());
+    let reasons: Vec<_> = run.told.iter().filter_map(|anomaly| anomaly.reason).collect();
+    assert_eq!(reasons, [Reason::NewNormal], "the silence, after two hours");
+    run.told.clear();
+    run.go_on(&mut random, DAY, usual);
+    assert_eq!(run.told, [], "it does as before");
+    run.go_on(&mut random, HOUR, slower(3.0));
+    assert_eq!(run.opened().len(), 1);
 }

@@ -7,7 +7,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::super::events::{derived, row_of, slot, time, value};
 use super::super::key;
-use super::shard::{Scored, Told, Yield};
+use super::scores::Scored;
+use super::shard::{Told, Yield};
 
 /// Changes of incidents as events. A key has one change at a time.
 pub(super) fn anomalies(mut told: Vec<Told>, partition: &Arc<Partition>) -> Batch {

@@ -2,7 +2,8 @@
 //!
 //! - `settings` and `check`: what a user can say, and what may be wrong with it;
 //! - `operator`: folds a batch into buckets of keys, and gathers what the shards found;
-//! - `shard`: the state of a share of the keys, in memory and in snapshots;
+//! - `shard`: the state of a share of the keys, in memory and in snapshots; `kept`: that of one;
+//! - `scores`: what each bucket has come to;
 //! - `related`: which incidents were open beside one;
 //! - `events`: anomalies and scores as events.
 //!
@@ -15,8 +16,10 @@
 
 mod check;
 mod events;
+mod kept;
 mod operator;
 mod related;
+mod scores;
 mod settings;
 mod shard;
 #[cfg(test)]

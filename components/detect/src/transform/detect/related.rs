@@ -28,11 +28,10 @@ pub(super) fn relate(told: &mut [Told], incidents: &Incidents, group_by: &GroupB
             let is_near = at.since(*opened) <= NEAR || resolved.is_none_or(|resolved| resolved > at);
             other != name && is_near
         });
-        let related = |((opened, other), (id, _)): (&(Micros, Arc<[u8]>), &(u128, Option<Micros>))| Related {
-            incident_id: hex(*id),
-            key: group_by.key(other),
-            opened: *opened,
-        };
-        anomaly.related = others.take(MOST).map(related).collect();
+        let related = others.take(MOST).map(|((opened, other), (id, _))| {
+            let key = group_by.key(other);
+            Related { incident_id: hex(*id), key, opened: *opened }
+        });
+        anomaly.related = related.collect();
     }
 }

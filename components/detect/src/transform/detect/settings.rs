@@ -88,7 +88,7 @@ pub(crate) struct DetectSettings {
     /// How far ahead an event's time may be, of the clock or of its partition. What is further ahead counts as late.
     #[serde(default = "max_ahead")]
     pub(super) max_ahead: Duration,
-    /// How many keys are remembered. Each takes 2 KiB at its first event and about 65 KiB after a week; one of its first day
+    /// How many keys are remembered. Each takes 2 KiB at its first event and about 60 KiB after a week; one of its first day
     /// that has sent nothing for two hours is forgotten, as is any after a week of silence. Beyond the limit those whose last
     /// event is the oldest are forgotten, a sixteenth of them at once, and counted as errors `key_evicted`; that it has
     /// begun is logged once.
@@ -147,6 +147,7 @@ fn max_keys() -> usize {
 impl DetectSettings {
     /// How signals are judged.
     pub(super) fn signals(&self) -> signals::Settings {
+        let tells_errors = self.fields.error.is_some() || self.fields.error_rate.is_some();
         // A window's mean has no tail.
         let of_events = self.fields.count.is_none();
         signals::Settings {
@@ -155,7 +156,7 @@ impl DetectSettings {
             latency: self.latency,
             degradation: self.degradation,
             tail_latency: SignalSettings { enabled: self.tail_latency.enabled && of_events, ..self.tail_latency },
-            error_rate: self.error_rate,
+            error_rate: ErrorSettings { enabled: self.error_rate.enabled && tells_errors, ..self.error_rate },
             traffic_drop: self.traffic_drop,
             traffic_surge: self.traffic_surge,
             silence: self.silence,

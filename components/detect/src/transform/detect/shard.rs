@@ -1,42 +1,35 @@
 //! The state of a share of the keys: the buckets that are still open, what is usual, and incidents.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use foldhash::fast::RandomState;
 use logd_sdk::keyed::{self, Save};
-use logd_sdk::{Context, Time, snapshot};
-use serde::{Deserialize, Serialize};
+use logd_sdk::{Time, snapshot};
 
-use super::super::gauges::{Gauges, Series};
+use super::super::gauges::Gauges;
 use super::super::key::{self, GroupBy};
 use super::super::keyed::{EVICTED, Errors};
+use super::kept::Kept;
 use super::operator::{Folded, Part};
 use super::related::{Incidents, NEAR};
-use crate::detector::Score;
+use super::scores::{AllSeries, CHARTED, Scored, score};
 use crate::incident::Anomaly;
-use crate::signals::{Bucket, Figures, Outcome, Signal, Span, Watch, Watched, field};
+use crate::signals::{Span, Watch, Watched};
 use crate::time::Micros;
 
 /// The version of the snapshot's form.
 const VERSION: u8 = 1;
 
+/// The first byte of a saved key: of its open buckets, which change with each event,
+const FILLED: u8 = 0;
+/// and of what is known of it, which is large and changes with each bucket.
+const LEARNED: u8 = 1;
+
 /// When there are too many keys, this part of them goes beyond those that must, so that not every batch looks through
 /// all of them.
 const SLACK: usize = 16;
-
-/// A key that has been silent for so long is forgotten: no day that its baseline is of remembers it.
-const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
-
-/// The signals that are charted.
-const CHARTED: [(Signal, &str); 4] = [
-    (Signal::Latency, "latency"),
-    (Signal::TailLatency, "tail_latency"),
-    (Signal::ErrorRate, "error_rate"),
-    (Signal::Traffic, "traffic"),
-];
 
 /// What all shards share, and nobody changes.
 pub(super) struct Shared {
@@ -50,12 +43,6 @@ pub(super) struct Shared {
     pub(super) fingerprint: u64,
 }
 
-/// What is shown at `/metrics`: of the component, and of each signal.
-pub(super) struct AllSeries {
-    pub(super) total: Arc<Series>,
-    signals: [Arc<Series>; CHARTED.len()],
-}
-
 /// The keys of one shard.
 pub(crate) struct Shard {
     shared: Arc<Shared>,
@@ -65,24 +52,13 @@ pub(crate) struct Shard {
     closed: Micros,
     /// Incidents that are open or opened lately, for others to be related to.
     incidents: Incidents,
-    /// Keys that changed since they were saved.
-    changed: HashSet<Arc<[u8]>, RandomState>,
+    /// Keys whose open buckets changed since they were saved,
+    filled: HashSet<Arc<[u8]>, RandomState>,
+    /// and those whose buckets were closed.
+    learned: HashSet<Arc<[u8]>, RandomState>,
     /// What is shown of them.
     total: Gauges,
     gauges: [Gauges; CHARTED.len()],
-}
-
-/// What is kept of a key.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Kept {
-    watched: Watched,
-    /// Buckets that are still open, by their start.
-    pending: BTreeMap<Micros, Bucket>,
-    /// The latest time of its events.
-    newest: Micros,
-    /// Whether a snapshot has it, and must be told when it is gone.
-    #[serde(skip)]
-    saved: bool,
 }
 
 /// What one shard has made in one step.
@@ -109,33 +85,6 @@ pub(super) struct Told {
     pub(super) anomaly: Anomaly,
 }
 
-/// What a bucket has come to.
-pub(super) struct Scored {
-    /// The bytes that name its key.
-    pub(super) name: Arc<[u8]>,
-    /// The end of the bucket.
-    pub(super) at: Micros,
-    /// Of which signal.
-    pub(super) field: &'static str,
-    pub(super) score: Score,
-}
-
-impl Series {
-    /// Those of a component with signals; at most `max` keys are shown of each.
-    pub(super) fn of_signals(context: &Context, max: usize) -> AllSeries {
-        let component = context.id.id();
-        let parts = || (context.meters.clone(), context.clock.clone());
-        let (meters, clock) = parts();
-        AllSeries {
-            total: Self::new(meters, clock, component, max),
-            signals: CHARTED.map(|(_, name)| {
-                let (meters, clock) = parts();
-                Self::of_signal(meters, clock, component, name, max)
-            }),
-        }
-    }
-}
-
 impl Shard {
     /// Without any key.
     pub(super) fn new(shared: Arc<Shared>) -> Self {
@@ -143,7 +92,8 @@ impl Shard {
             keys: HashMap::default(),
             closed: Micros(i64::MIN),
             incidents: Incidents::new(),
-            changed: HashSet::default(),
+            filled: HashSet::default(),
+            learned: HashSet::default(),
             total: Gauges::new(Arc::clone(&shared.series.total)),
             gauges: shared.series.signals.each_ref().map(|series| Gauges::new(Arc::clone(series))),
             shared,
@@ -156,7 +106,7 @@ impl Shard {
                 Some(kept) => kept,
                 None => {
                     // Of a key that is gone and still stands there a snapshot is yet to be told.
-                    let saved = self.changed.contains(&key);
+                    let saved = [self.filled.contains(&key), self.learned.contains(&key)];
                     let new = Kept { newest: Micros(i64::MIN), saved, ..Kept::default() };
                     self.keys.entry(Arc::clone(&key)).or_insert(Box::new(new))
                 }
@@ -168,7 +118,7 @@ impl Shard {
                 Some(pending) => pending.merge(&bucket),
                 None => drop(kept.pending.insert(start, bucket)),
             }
-            self.changed.insert(key);
+            self.filled.insert(key);
         }
     }
 
@@ -193,7 +143,10 @@ impl Shard {
                     note(&mut self.incidents, name, &kept.watched);
                     made.told.push(Told { name: Arc::clone(name), anomaly });
                 }
-                self.changed.insert(Arc::clone(name));
+                if bucket.is_some() {
+                    self.filled.insert(Arc::clone(name));
+                }
+                self.learned.insert(Arc::clone(name));
             }
             if let Some(scores) = lately {
                 for (gauges, score) in self.gauges.iter_mut().zip(scores) {
@@ -212,10 +165,12 @@ impl Shard {
     fn forget(&mut self, name: &Arc<[u8]>) -> Option<Box<Kept>> {
         let kept = self.keys.remove(name)?;
         self.gauges.iter_mut().for_each(|gauges| gauges.remove(name));
-        if kept.saved {
-            self.changed.insert(Arc::clone(name));
-        } else {
-            self.changed.remove(name);
+        for (changed, saved) in [&mut self.filled, &mut self.learned].into_iter().zip(kept.saved) {
+            if saved {
+                changed.insert(Arc::clone(name));
+            } else {
+                changed.remove(name);
+            }
         }
         Some(kept)
     }
@@ -252,56 +207,6 @@ fn note(incidents: &mut Incidents, name: &Arc<[u8]>, watched: &Watched) {
     }
 }
 
-impl Kept {
-    /// The next bucket to close, of those that begin before `until`; `is_end` of all input.
-    fn next(&mut self, watch: &Watch, until: Micros, is_end: bool) -> Option<(Micros, Option<Bucket>)> {
-        let pending = self.pending.first_key_value().map(|(&start, _)| start);
-        let state = &self.watched.state;
-        let start = match state.last_closed() {
-            // A key begins with its first event; one that sleeps goes on with the next.
-            Some(last) if !state.is_asleep() => {
-                let next = watch.monitor().next(last);
-                if is_end { pending.map(|_| next)? } else { next }
-            }
-            _ => pending?,
-        };
-        (start < until).then(|| (start, self.pending.remove(&start)))
-    }
-
-    /// Whether nothing is lost if it is forgotten.
-    fn is_gone(&self, until: Micros) -> bool {
-        let state = &self.watched.state;
-        let is_silent = state.is_asleep() && until.since(self.newest) > REMEMBERED;
-        self.pending.is_empty() && !self.watched.is_open() && (state.is_spent() || is_silent)
-    }
-}
-
-/// Makes scores of what a bucket has come to; returns those that `/metrics` shows.
-fn score(
-    name: &Arc<[u8]>,
-    at: Micros,
-    outcome: &Outcome,
-    scored: &mut Vec<Scored>,
-) -> Option<[Option<Score>; CHARTED.len()]> {
-    let scores = CHARTED.map(|(signal, _)| {
-        let times = outcome.figures[signal as usize].as_ref().map(Figures::times);
-        outcome.charted[signal as usize].as_ref().map(|charted| {
-            let bounds = charted.bounds();
-            Score {
-                value: bounds.value,
-                expected: Some(bounds.expected),
-                lower: bounds.lower,
-                upper: bounds.upper,
-                score: times,
-            }
-        })
-    });
-    for (charted, score) in outcome.charted.iter().flatten().zip(scores.iter().flatten()) {
-        scored.push(Scored { name: Arc::clone(name), at, field: field(charted), score: *score });
-    }
-    scores.iter().any(Option::is_some).then_some(scores)
-}
-
 impl keyed::Shard for Shard {
     type Part = Part;
     type Yield = Yield;
@@ -329,24 +234,43 @@ impl keyed::Shard for Shard {
     }
 
     fn save(&mut self, save: &mut Save<'_>) {
-        for name in self.changed.drain() {
+        // It has no sequence of unknown length, the one thing that can't be encoded; an empty state would be refused by
+        // `load`.
+        for name in self.filled.drain() {
             let state = self.keys.get_mut(&name).map(|kept| {
-                kept.saved = true;
-                // It has no sequence of unknown length, the one thing that can't be encoded; an empty state would be
-                // refused by `load`.
-                snapshot::encode(VERSION, &(self.shared.fingerprint, &**kept)).unwrap_or_default()
+                kept.saved[0] = true;
+                let state = (self.shared.fingerprint, kept.newest, &kept.pending);
+                snapshot::encode(VERSION, &state).unwrap_or_default()
             });
-            save(&name, state);
+            save(&[&[FILLED], &name[..]].concat(), state);
+        }
+        for name in self.learned.drain() {
+            let state = self.keys.get_mut(&name).map(|kept| {
+                kept.saved[1] = true;
+                snapshot::encode(VERSION, &(self.shared.fingerprint, &kept.watched)).unwrap_or_default()
+            });
+            save(&[&[LEARNED], &name[..]].concat(), state);
         }
     }
 
-    fn load(&mut self, name: &[u8], state: &[u8]) -> anyhow::Result<()> {
-        let (fingerprint, mut kept): (u64, Kept) = snapshot::decode(VERSION, state)?;
-        ensure!(fingerprint == self.shared.fingerprint, "the baseline is of other fields, keys or buckets");
-        kept.saved = true;
+    fn owner(saved: &[u8]) -> &[u8] {
+        saved.split_first().map_or(saved, |(_, name)| name)
+    }
+
+    fn load(&mut self, saved: &[u8], state: &[u8]) -> anyhow::Result<()> {
+        let (&part, name) = saved.split_first().context("a state without a key")?;
         let name: Arc<[u8]> = name.into();
-        note(&mut self.incidents, &name, &kept.watched);
-        self.keys.insert(name, Box::new(kept));
+        let kept = self.keys.entry(Arc::clone(&name)).or_default();
+        let fingerprint: u64;
+        if part == FILLED {
+            (fingerprint, kept.newest, kept.pending) = snapshot::decode(VERSION, state)?;
+            kept.saved[0] = true;
+        } else {
+            (fingerprint, kept.watched) = snapshot::decode(VERSION, state)?;
+            kept.saved[1] = true;
+            note(&mut self.incidents, &name, &kept.watched);
+        }
+        ensure!(fingerprint == self.shared.fingerprint, "the baseline is of other fields, keys or buckets");
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests of `detect` share: a small workload, and a driver that does what the daemon does.
 
 mod settings;
+mod speed;
 mod time;
 
 use std::collections::BTreeMap;
@@ -12,30 +13,26 @@ use logd_sdk::condition::{Condition, Conditions, Reads};
 use logd_sdk::keyed::{Floor, Keyed, Shard as _, Step, shard_of};
 use logd_sdk::meters::Meters;
 use logd_sdk::settings::Fault;
-use logd_sdk::{Batch, Block, Body, Clock, ComponentId, Context, Outputs, Partition, Port, Row, Time};
+use logd_sdk::{Batch, Block, Body, Clock, Columns, ComponentId, Context, Outputs, Partition, Port, Row, Time};
 use serde_json::Value;
-use vrl::owned_value_path;
+use vrl::path::OwnedValuePath;
 
 use super::DetectSettings;
 use super::operator::{Detect, Part};
 use super::shard::Shard;
 
-/// One condition for all tests: `failed` is true.
-struct Failed;
+/// Conditions that are the name of a field, which must be true.
+struct Flags;
 
-impl Conditions for Failed {
+impl Conditions for Flags {
     fn compile(&self, source: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
         match source {
-            "failed" => Ok(Arc::new(Self::new("failed"))),
-            "deployed" => Ok(Arc::new(Self::new("deployed"))),
-            _ => Err(vec![Fault::new("no condition")]),
+            "failed" | "deployed" => {
+                let reads = Reads::Fields(vec![OwnedValuePath::single_field(source)]);
+                Ok(Arc::new(Flag(reads, source.to_owned())))
+            }
+            _ => Err(vec![Fault::new("no such field")]),
         }
-    }
-}
-
-impl Failed {
-    fn new(field: &str) -> Flag {
-        Flag(Reads::Fields(vec![vrl::path::OwnedValuePath::single_field(field)]), field.to_owned())
     }
 }
 
@@ -48,7 +45,7 @@ impl Condition for Flag {
     }
 
     fn test(&self, batch: &Batch, answers: &mut Vec<bool>) -> u64 {
-        let column = batch.columns().find(&vrl::path::OwnedValuePath::single_field(self.1.as_str()));
+        let column = batch.columns().find(&OwnedValuePath::single_field(self.1.as_str()));
         let is_true =
             |row| column.is_some_and(|column| matches!(batch.field(row, column), logd_sdk::Field::Boolean(true)));
         answers.extend((0..batch.len()).map(is_true));
@@ -63,7 +60,7 @@ fn context() -> Context {
         id,
         clock: Clock::fixed(Time::EPOCH),
         columns: Arc::default(),
-        conditions: Arc::new(Failed),
+        conditions: Arc::new(Flags),
         data_dir: "unused".into(),
         once: true,
         dry_run: false,
@@ -101,18 +98,34 @@ fn workload() -> Vec<Event> {
 }
 
 fn batch(events: &[Event]) -> Batch {
-    let mut bytes = String::new();
-    let rows = events.iter().zip(0..).map(|(event, position)| {
+    let json = |event: &Event| {
         let Event { second, service, latency, failed } = event;
+        (*second, format!(r#"{{"service":"{service}","response_time_ms":{latency},"failed":{failed}}}"#))
+    };
+    batch_of(&events.iter().map(json).collect::<Vec<_>>())
+}
+
+/// A batch of JSON documents with their times in seconds.
+fn batch_of(events: &[(i64, String)]) -> Batch {
+    let mut bytes = String::new();
+    let rows = events.iter().zip(0..).map(|((second, json), position)| {
         let start = bytes.len() as u32;
-        bytes += &format!(r#"{{"service":"{service}","response_time_ms":{latency},"failed":{failed}}}"#);
+        bytes += json;
         let time = Time::from_micros(second * 1_000_000);
         Row { body: Body::Json, ..Row::line(start, bytes.len() as u32, position, time) }
     });
     let rows = rows.collect();
     let mut batch = Batch::new(Block::new(Bytes::from(bytes), Partition::new("test/source", "0")), rows);
     batch.note_times();
+    batch.require(&columns());
     batch
+}
+
+/// What is read of an event.
+fn columns() -> Arc<Columns> {
+    Columns::new(
+        ["service", "response_time_ms", "failed", "deployed", "count", "error_rate"].map(OwnedValuePath::single_field),
+    )
 }
 
 const SETTINGS: &str = "group_by = ['service']\nfields.latency = 'response_time_ms'\nfields.error = 'failed'";
@@ -151,13 +164,15 @@ impl Driver {
     }
 
     fn send(&mut self, events: &[Event]) {
+        self.take(batch(events));
+    }
+
+    fn send_json(&mut self, events: &[(i64, String)]) {
+        self.take(batch_of(events));
+    }
+
+    fn take(&mut self, batch: Batch) {
         let timing = self.detect.timing().expect("it has to do with time");
-        let mut batch = batch(events);
-        batch.require(&logd_sdk::Columns::new(["service", "response_time_ms", "failed"].map(|name| {
-            let mut path = owned_value_path!();
-            path.push_field(name);
-            path
-        })));
         let closed = self.emitted.max(self.greatest.before(timing.allowed_lateness));
         let split = self.detect.split(&batch, &[Floor { closed, ahead: Time::MAX }], self.shards.len());
         self.late += split.late.len();
@@ -210,7 +225,7 @@ impl Driver {
         }
         self.shards = (0..shards).map(|_| self.detect.shard()).collect();
         for (key, state) in &self.store {
-            self.shards[shard_of(key, shards)].load(key, state).expect("loaded");
+            self.shards[shard_of(Shard::owner(key), shards)].load(key, state).expect("loaded");
         }
     }
 

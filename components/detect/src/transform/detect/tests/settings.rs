@@ -4,12 +4,12 @@ use logd_sdk::Settings;
 use logd_sdk::component::Check;
 use logd_sdk::report::Report;
 
-use super::{DetectSettings, Failed};
+use super::{DetectSettings, Flags};
 
 fn mistakes(toml: &str) -> Vec<String> {
     let settings: DetectSettings = toml::from_str(toml).expect("it can be read");
     let mut report = Report::default();
-    settings.check(&mut Check { report: &mut report, conditions: &Failed });
+    settings.check(&mut Check { report: &mut report, conditions: &Flags });
     report.problems().iter().map(|problem| format!("{}: {}", problem.key, problem.message)).collect()
 }
 

@@ -25,6 +25,8 @@ struct Taken {
     alarms: Vec<Alarm>,
     /// The events as they are written to files, with their times and ways; only if they are wanted.
     lines: Option<Vec<(Time, usize, String)>>,
+    /// Why an event could not be read, of the first.
+    fault: Option<anyhow::Error>,
 }
 
 impl Alarms {
@@ -32,17 +34,23 @@ impl Alarms {
     pub(super) fn new(outputs: &[String], keep_events: bool) -> Self {
         let readers = outputs.iter().map(|output| Reader::new(output)).collect();
         let lines = keep_events.then(Vec::new);
-        Self(Arc::new(Mutex::new(Taken { readers, alarms: Vec::new(), lines })))
+        Self(Arc::new(Mutex::new(Taken { readers, alarms: Vec::new(), lines, fault: None })))
     }
 
     /// All alarms in their order; and the events, a line each, by time. Events of one output come in its order, and of
     /// one moment in the order of the outputs: so nothing depends on which of them was faster.
-    pub(super) fn take(&self) -> (Vec<Alarm>, Vec<String>) {
+    ///
+    /// # Errors
+    /// An event was no anomaly.
+    pub(super) fn take(&self) -> anyhow::Result<(Vec<Alarm>, Vec<String>)> {
         let mut taken = self.lock();
+        if let Some(fault) = taken.fault.take() {
+            return Err(fault);
+        }
         let (mut alarms, mut lines) = (take(&mut taken.alarms), taken.lines.take().unwrap_or_default());
         logd_backtest::alarms::sort(&mut alarms);
         lines.sort_by_key(|(time, way, _)| (*time, *way));
-        (alarms, lines.into_iter().map(|(_, _, line)| line).collect())
+        Ok((alarms, lines.into_iter().map(|(_, _, line)| line).collect()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -69,10 +77,12 @@ impl Taken {
 
 impl Sink for Alarms {
     async fn deliver(&self, batch: &Batch) -> Attempt {
-        match self.lock().take_in(batch) {
-            Ok(()) => Attempt::delivered(),
-            Err(error) => Attempt::refused(batch, &format!("{error:#}")),
+        let mut taken = self.lock();
+        if let Err(fault) = taken.take_in(batch) {
+            // The run goes on, and comes to nothing.
+            taken.fault.get_or_insert(fault);
         }
+        Attempt::delivered()
     }
 }
 

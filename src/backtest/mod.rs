@@ -5,7 +5,9 @@
 
 mod alarms;
 mod census;
+mod dropped;
 mod overrides;
+mod points;
 mod run;
 mod wiring;
 

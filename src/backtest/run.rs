@@ -76,7 +76,7 @@ impl Run {
             left_out.extend(accounts.iter().filter_map(|account| not_through(account)));
         }
         left_out.sort_by(|one, other| one.component.cmp(&other.component));
-        let (alarms, events) = wired.alarms.take();
+        let (alarms, events) = wired.alarms.take()?;
         Ok(Told { alarms, events, population: wired.census.population(), left_out })
     }
 }

@@ -8,15 +8,18 @@ use std::sync::atomic::AtomicU64;
 
 use logd_file::Replay;
 use logd_sdk::component::Kind;
-use logd_sdk::settings::FieldPath;
 use logd_sdk::{ComponentId, Plan};
 
 use super::alarms::Alarms;
 use super::census::Census;
+use super::dropped::Dropped;
+use super::points::census_points;
 use crate::topology::{Graph, Input, Node};
 
 /// The output that detectors have for anomalies.
 const ANOMALIES: &str = "anomalies";
+/// The output for what can't be handled.
+const DEAD: &str = "dead";
 
 /// What is to be read and kept.
 #[derive(Clone, Debug)]
@@ -87,17 +90,8 @@ pub(crate) fn wire(graph: &Graph, wanted: &Wanted) -> Result<Wired, Refusal> {
     let moved = |input: &Input| Input { node: places.partition_point(|place| *place < input.node), ..*input };
 
     let mut wired = graph.only(|place| needed.contains(&place));
-    let (mut read, mut size) = (Vec::new(), 0);
     let files = assign(&wired, &wanted.recorded)?;
-    for (place, files) in files {
-        let node = &mut wired.nodes[place];
-        let Plan::Source(source) = &node.plan else { continue };
-        let sizes = files.iter().map(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len()));
-        size += sizes.sum::<u64>();
-        let counter = Arc::new(AtomicU64::new(0));
-        node.plan = Plan::Source(Arc::new(Replay::in_place_of(source.as_ref(), files, Arc::clone(&counter))));
-        read.push(counter);
-    }
+    let (read, size) = replace_sources(&mut wired, files);
     let (alarms, census) = (Alarms::new(&names, wanted.keep_events), Census::new(fields));
     let by_ways = |inputs: &[Input]| -> Result<Vec<Input>, Refusal> {
         let too_many = |_| Refusal::Wanted(format!("there are {} outputs, and can be 256 at most", inputs.len()));
@@ -105,22 +99,35 @@ pub(crate) fn wire(graph: &Graph, wanted: &Wanted) -> Result<Wired, Refusal> {
             |(way, input): (usize, &Input)| Ok(Input { way: u8::try_from(way).map_err(too_many)?, ..moved(input) });
         inputs.iter().enumerate().map(way).collect()
     };
+    let is_dead = |(output, port): &(Input, String)| port == DEAD && needed.contains(&output.node);
+    let dead = outputs_of(graph).into_iter().filter(is_dead).map(|(output, _)| moved(&output)).collect();
     let (alarm_inputs, census_inputs) = (by_ways(&outputs)?, by_ways(&points)?);
-    // No component of a user has a dot in its name.
-    let id = |name: &str| ComponentId::new("backtest", &format!("backtest.{name}"));
-    wired.nodes.push(Node::new(id("alarms"), Plan::Sink(Arc::new(alarms.clone())), alarm_inputs));
-    wired.nodes.push(Node::new(id("census"), Plan::Sink(Arc::new(census.clone())), census_inputs));
+    let sinks: [(&str, Plan, Vec<Input>); 3] = [
+        ("alarms", Plan::Sink(Arc::new(alarms.clone())), alarm_inputs),
+        ("dropped", Plan::Sink(Arc::new(Dropped)), dead),
+        ("census", Plan::Sink(Arc::new(census.clone())), census_inputs),
+    ];
+    for (name, plan, inputs) in sinks.into_iter().filter(|(_, _, inputs)| !inputs.is_empty()) {
+        // No component of a user has a dot in its name.
+        wired.nodes.push(Node::new(ComponentId::new("backtest", &format!("backtest.{name}")), plan, inputs));
+    }
     Ok(Wired { graph: wired, alarms, census, read, size, detectors })
+}
+
+/// All outputs, in the order of the components, with the names of their ports.
+fn outputs_of(graph: &Graph) -> Vec<(Input, String)> {
+    let ports = |(place, node): (usize, &Node)| {
+        node.ports().into_iter().enumerate().map(move |(port, name)| (Input::new(place, port), name))
+    };
+    graph.nodes.iter().enumerate().filter(|(_, node)| node.kind() != Kind::Sink).flat_map(ports).collect()
 }
 
 /// The outputs whose events are alarms, in the order of the components.
 fn alarm_outputs(graph: &Graph, wanted: &[String]) -> Result<Vec<Input>, Refusal> {
-    let ports = |(place, node): (usize, &Node)| (0..node.ports().len()).map(move |port| Input::new(place, port));
-    let not_sinks = graph.nodes.iter().enumerate().filter(|(_, node)| node.kind() != Kind::Sink);
-    let all: Vec<Input> = not_sinks.flat_map(ports).collect();
-    let is_anomalies = |input: &&Input| graph.nodes[input.node].ports()[input.port] == ANOMALIES;
+    let all = outputs_of(graph);
     if wanted.is_empty() {
-        let found: Vec<Input> = all.iter().filter(is_anomalies).cloned().collect();
+        let anomalies = all.into_iter().filter(|(_, port)| port == ANOMALIES);
+        let found: Vec<Input> = anomalies.map(|(output, _)| output).collect();
         return if found.is_empty() {
             Err(Refusal::Wanted("no component of the pipeline has an output `anomalies`".to_owned()))
         } else {
@@ -129,7 +136,7 @@ fn alarm_outputs(graph: &Graph, wanted: &[String]) -> Result<Vec<Input>, Refusal
     }
     let mut found = BTreeSet::new();
     for name in wanted {
-        found.insert(one(name, all.iter().map(|output| (graph.output(output), output.clone())))?);
+        found.insert(one(name, all.iter().map(|(output, _)| (graph.output(output), output.clone())))?);
     }
     Ok(found.into_iter().collect())
 }
@@ -149,7 +156,7 @@ fn one<T>(name: &str, candidates: impl Iterator<Item = (String, T)>) -> Result<T
 }
 
 /// These nodes, and all from which their events come.
-fn upstream(graph: &Graph, from: impl Iterator<Item = usize>) -> BTreeSet<usize> {
+pub(super) fn upstream(graph: &Graph, from: impl Iterator<Item = usize>) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut left: Vec<usize> = from.collect();
     while let Some(place) = left.pop() {
@@ -216,53 +223,19 @@ fn assign(graph: &Graph, recorded: &[Recorded]) -> Result<Vec<(usize, Vec<PathBu
     }
 }
 
-/// Where events are counted, with the fields that name their services: before the first components that keep a state for
-/// each key. What one such point counts is counted at no other behind it.
-fn census_points(graph: &Graph, needed: &BTreeSet<usize>) -> (Vec<Input>, Vec<Vec<FieldPath>>) {
-    let is_keyed = |place: usize| matches!(graph.nodes[place].plan, Plan::Keyed(_));
-    let is_first = |place: usize| {
-        is_keyed(place)
-            && upstream(graph, graph.nodes[place].inputs.iter().map(|input| input.node))
-                .into_iter()
-                .all(|place| !is_keyed(place))
-    };
-    let mut points: Vec<(Input, Vec<FieldPath>)> = Vec::new();
-    for &place in needed.iter().filter(|&&place| is_first(place)) {
-        let node = &graph.nodes[place];
-        for input in &node.inputs {
-            let point = Input { way: 0, ..input.clone() };
-            if points.iter().all(|(other, _)| *other != point) {
-                points.push((point, service_fields(node)));
-            }
-        }
+/// Lets sources read these files. Returns what tells how many bytes each has read, and how many there are in all.
+fn replace_sources(graph: &mut Graph, files: Vec<(usize, Vec<PathBuf>)>) -> (Vec<Arc<AtomicU64>>, u64) {
+    let (mut read, mut size) = (Vec::new(), 0);
+    for (place, files) in files {
+        let node = &mut graph.nodes[place];
+        let Plan::Source(source) = &node.plan else { continue };
+        let sizes = files.iter().map(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len()));
+        size += sizes.sum::<u64>();
+        let counter = Arc::new(AtomicU64::new(0));
+        node.plan = Plan::Source(Arc::new(Replay::in_place_of(source.as_ref(), files, Arc::clone(&counter))));
+        read.push(counter);
     }
-    let nodes: BTreeSet<usize> = points.iter().map(|(point, _)| point.node).collect();
-    let is_behind = |place: usize| {
-        let before = upstream(graph, graph.nodes[place].inputs.iter().map(|input| input.node));
-        nodes.iter().any(|other| before.contains(other))
-    };
-    points.into_iter().filter(|(point, _)| !is_behind(point.node)).unzip()
-}
-
-/// The fields that name a service in the keys of a component: `service`, or all that it groups by, in the order of their
-/// names.
-fn service_fields(node: &Node) -> Vec<FieldPath> {
-    #[derive(serde::Deserialize)]
-    struct GroupBy {
-        group_by: Vec<FieldPath>,
-    }
-    let written = node.written.shown("group_by").map(|shown| format!("group_by = {shown}"));
-    let fields = written.and_then(|text| toml::from_str(&text).ok()).map(|GroupBy { group_by }| group_by);
-    let mut fields = fields.unwrap_or_default();
-    fields.sort_by(|one, other| name(one).cmp(name(other)));
-    match fields.iter().position(|field| name(field) == "service") {
-        Some(place) => vec![fields.swap_remove(place)],
-        None => fields,
-    }
-}
-
-fn name(field: &FieldPath) -> &str {
-    field.as_str().trim_start_matches('.')
+    (read, size)
 }
 
 #[cfg(test)]

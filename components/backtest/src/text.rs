@@ -65,7 +65,9 @@ pub fn text(outcome: &Outcome) -> String {
     match compared {
         None => {
             let _ = write!(text, "\n{}", totals(&[("", trial)]));
-            let _ = write!(text, "\n{}", kinds(&[trial]));
+            if !trial.scores.kinds.is_empty() {
+                let _ = write!(text, "\n{}", kinds(&[trial]));
+            }
             text += &false_alarms(trial);
         }
         Some(compared) => {

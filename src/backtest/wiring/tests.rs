@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::backtest::points::{name, service_fields};
 use crate::config::Texts;
 use crate::config::compile::{Job, compile};
 
@@ -77,6 +78,7 @@ fn what_leads_to_no_alarm_is_left_out() {
             "p/counts <- p/parsed, p/failures",
             "p/surges <- p/counts",
             "backtest/backtest.alarms <- p/surges.anomalies",
+            "backtest/backtest.dropped <- p/parsed.dead",
             // What passed the filter was counted before it.
             "backtest/backtest.census <- p/parsed",
         ]

@@ -6,11 +6,13 @@
 //! would hide the difference. The sentence starts after what the reader knows from the line around it: state, key,
 //! detector, and since when.
 
+mod account;
 mod figures;
 mod measure;
 
 use std::time::Duration;
 
+pub use self::account::{Account, Disagreement, Step, verify};
 pub use self::measure::Measure;
 use crate::baseline::Summary;
 use crate::explain::figures::{decimals_of, fixed, short, span, two_digits};

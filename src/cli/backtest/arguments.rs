@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(read(&[format!("p/other={}", path("a.log"))]).unwrap()[0].source.as_deref(), Some("p/other"));
         let missing = format!("lgs={}", path("a.log"));
         assert_eq!(
-            read(&[missing.clone()]).unwrap_err(),
+            read(std::slice::from_ref(&missing)).unwrap_err(),
             format!("there is no file `{missing}`, and no source is named `lgs`")
         );
     }

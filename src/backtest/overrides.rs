@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use logd_sdk::ComponentId;
 use logd_sdk::component::Kind;
 use schemars::generate::SchemaSettings;
-use toml_edit::{DocumentMut, Item, TableLike, value};
+use toml_edit::{DocumentMut, InlineTable, Item, TableLike, Value, value};
 
 use crate::catalogue;
 use crate::config::Texts;
@@ -105,18 +105,22 @@ fn is_setting(type_name: &str, setting: &str) -> bool {
 fn set(table: &mut dyn TableLike, path: &[String], number: f64) -> Result<(), &'static str> {
     let Some((key, rest)) = path.split_first() else { return Err("is no setting") };
     if !rest.is_empty() {
-        let inner = table.entry(key).or_insert_with(|| value(toml_edit::InlineTable::new()));
+        let inner = table.entry(key).or_insert_with(|| value(InlineTable::new()));
         return set(inner.as_table_like_mut().ok_or("is no setting")?, rest, number);
     }
     let is_number = |text: &str| text.starts_with('$') || text.parse::<f64>().is_ok();
-    let written = match table.get(key) {
-        Some(item) if item.is_integer() => value(number.round() as i64),
+    let mut written = match table.get(key) {
+        Some(item) if item.is_integer() => Value::from(number.round() as i64),
         Some(item) if item.as_str().is_some_and(|text| !is_number(text)) || item.is_bool() || item.is_table_like() => {
             return Err("is no number");
         }
-        _ => value(number),
+        _ => Value::from(number),
     };
-    table.insert(key, written);
+    // What stands around it stays, so that a mistake is shown as the file has it.
+    if let Some(before) = table.get(key).and_then(Item::as_value) {
+        *written.decor_mut() = before.decor().clone();
+    }
+    table.insert(key, Item::Value(written));
     Ok(())
 }
 

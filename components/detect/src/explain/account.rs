@@ -154,8 +154,8 @@ fn quiet(RuleEvidence { rule, points, .. }: &RuleEvidence) -> Vec<String> {
     let verdict = rule.judge(last.value, &last.baseline);
     let Some(side) = verdict.exceeds else { return Vec::new() };
     let bound = match side {
-        Side::Up => verdict.upper.map(|upper| format!("a value of {} or less", figure(upper))),
-        Side::Down => verdict.lower.map(|lower| format!("a value of {} or more", figure(lower))),
+        Side::Up => verdict.upper.map(|upper| format!("a value of {} or less", figure(upper, f64::floor))),
+        Side::Down => verdict.lower.map(|lower| format!("a value of {} or more", figure(lower, f64::ceil))),
     };
     let setting = match rule.criterion {
         Criterion::Zscore { .. } => Some("threshold"),
@@ -163,17 +163,16 @@ fn quiet(RuleEvidence { rule, points, .. }: &RuleEvidence) -> Vec<String> {
         Criterion::Spike { factor, min_value } => (last.baseline.mean > min_value / factor).then_some("factor"),
     };
     let score = verdict.score.zip(setting);
-    let setting = score.map(|(score, setting)| format!("`{setting}` at {} or more", figure(score)));
+    let setting = score.map(|(score, setting)| format!("`{setting}` at {} or more", figure(score, f64::ceil)));
     bound.into_iter().chain(setting).collect()
 }
 
-/// Five digits tell a bound well enough.
-fn figure(value: f64) -> String {
-    if value == 0.0 || value.abs() >= 10_000.0 {
-        return format!("{value:.0}");
-    }
-    let decimals = (4.0 - value.abs().log10().floor()).clamp(0.0, 9.0) as usize;
-    format!("{value:.decimals$}")
+/// Five digits tell a bound well enough; `rounded` to the quiet side of it.
+fn figure(value: f64, rounded: fn(f64) -> f64) -> String {
+    let size = if value == 0.0 { 0.0 } else { value.abs().log10().floor() };
+    let decimals = (4.0 - size).clamp(0.0, 9.0);
+    let scale = 10_f64.powf(decimals);
+    format!("{:.*}", decimals as usize, rounded(value * scale) / scale)
 }
 
 #[cfg(test)]
@@ -250,11 +249,18 @@ mod tests {
         assert_eq!((step.value, step.exceeds), (400.0, Some(Side::Up)));
         let Evidence::Rule(evidence) = &told[0].evidence;
         let baseline = &evidence.points.last().unwrap().baseline;
-        let upper = evidence.rule.judge(400.0, baseline).upper.unwrap();
-        // The bound itself may be rounded to either side.
-        let exceeds = |value| evidence.rule.judge(value, baseline).exceeds;
-        assert_eq!((exceeds(upper * (1.0 - 1e-9)), exceeds(upper * (1.0 + 1e-9))), (None, Some(Side::Up)));
-        assert_eq!(account.quiet[0], format!("a value of {} or less", figure(upper)));
-        assert!(account.quiet[1].starts_with("`threshold` at 149."), "{:?}", account.quiet);
+        let number = |phrase: &str| {
+            let numbers = phrase.split(' ').find_map(|word| word.parse::<f64>().ok());
+            numbers.unwrap_or_else(|| panic!("{phrase} has no number"))
+        };
+        let exceeds = |value: f64| evidence.rule.judge(value, baseline).exceeds;
+        assert!(account.quiet[0].starts_with("a value of ") && account.quiet[0].ends_with(" or less"));
+        let bound = number(&account.quiet[0]);
+        assert_eq!((exceeds(bound), exceeds(bound * 1.001)), (None, Some(Side::Up)));
+        assert!(account.quiet[1].starts_with("`threshold` at ") && account.quiet[1].ends_with(" or more"));
+        let with = |threshold: f64| Rule { criterion: Criterion::Zscore { threshold, min_std: 0.0 }, ..evidence.rule };
+        let bound = number(&account.quiet[1]);
+        assert_eq!(with(bound).judge(400.0, baseline).exceeds, None);
+        assert_eq!(with(bound * 0.999).judge(400.0, baseline).exceeds, Some(Side::Up));
     }
 }

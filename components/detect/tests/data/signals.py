@@ -15,9 +15,9 @@ import numpy as np
 
 DAY, HOUR, SLOT = 8640, 360, 30
 WIDTHS = [1, 6, 30, 90, 180, 720]
-LATENCY = [8.8, 6.6, 5.8, 5.0, 5.25, 4.95]
+LATENCY = [8.8, 6.6, 6.05, 5.2, 5.5, 4.95]
 EFFECTS = [1.25, 1.25, 1.2, 1.2, 1.2, 1.2]
-ERRORS = [6.5, 6.5, 6.0, 5.5, 5.5, 5.5]
+ERRORS = [7.5, 7.5, 7.0, 6.5, 6.5, 6.5]
 TAIL, TRAFFIC, SILENCE = 6.6, 6.05, 15.4
 BINS, LOWEST = 20, -100
 LATENCY_, TAIL_, ERROR_, TRAFFIC_, SILENCE_ = range(5)

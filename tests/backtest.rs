@@ -135,10 +135,10 @@ fn gates_make_a_failure_of_what_is_not_good_enough() {
 #[test]
 fn a_setting_is_swept() {
     let place = labelled();
-    let outcome = outcome(&place, &watch(&["--sweep", "threshold=3..30000/3", "--min-recall", "0.5"]));
+    let outcome = outcome(&place, &watch(&["--sweep", "transforms.latency.threshold=3..30000/3", "--min-recall", "0.5"]));
     let rows = outcome["sweep"]["rows"].as_array().expect("rows");
     let found: Vec<_> = rows.iter().map(|row| (row["value"].as_f64(), row["figures"]["found"].as_u64())).collect();
-    // It is written for the z-score alone: the spike finds its incident whatever that is.
+    // The spike finds its incident whatever that is.
     assert_eq!(found, [(Some(3.0), Some(2)), (Some(300.0), Some(1)), (Some(30_000.0), Some(1))]);
     assert_eq!(rows[2]["failures"][0]["gate"], "min_recall");
     let said = backtest(&place, &watch(&["--sweep", "transforms.errors.factor=5..500/2"]));

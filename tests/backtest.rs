@@ -135,7 +135,8 @@ fn gates_make_a_failure_of_what_is_not_good_enough() {
 #[test]
 fn a_setting_is_swept() {
     let place = labelled();
-    let outcome = outcome(&place, &watch(&["--sweep", "transforms.latency.threshold=3..30000/3", "--min-recall", "0.5"]));
+    let outcome =
+        outcome(&place, &watch(&["--sweep", "transforms.latency.threshold=3..30000/3", "--min-recall", "0.5"]));
     let rows = outcome["sweep"]["rows"].as_array().expect("rows");
     let found: Vec<_> = rows.iter().map(|row| (row["value"].as_f64(), row["figures"]["found"].as_u64())).collect();
     // The spike finds its incident whatever that is.

@@ -14,11 +14,13 @@
 //! - `checkpoint`: epochs, by which a crash becomes a pause,
 //! - `delivery`: the driver in front of every sink, and `buffer`: the disk buffer before that,
 //! - `dead_letters`: events that nobody can handle, kept until somebody looks,
+//! - `backtest`: recorded input through the same graph, for the alarms that it gives,
 //! - `telemetry`: metrics and logs.
 //!
 //! What can stand in a pipeline lives in `components/`, and implements the contract of `logd-sdk`.
 
 mod admin;
+mod backtest;
 pub mod config;
 
 mod buffer;

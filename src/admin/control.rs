@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Plan,
     /// Say how all is, as JSON.
     Status,
+    /// Say what detectors told of an anomaly, or of an incident, as JSON: a list of events.
+    Told(String),
 }
 
 /// What came of it, for people.

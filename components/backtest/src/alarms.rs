@@ -18,7 +18,7 @@ pub struct Alarm {
     /// When: of a window its end.
     #[serde(serialize_with = "rfc3339")]
     pub at: Time,
-    /// With whom: the key's `service`, or its only value, or all its values with slashes between.
+    /// With whom: the key's `service`, or its only value, or all its values by the names of their fields, with slashes between.
     pub service: String,
     /// The detector, as `pipeline/component.port`.
     pub detector: String,
@@ -144,7 +144,10 @@ pub fn service(key: &Map<String, Value>) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match key.get("service") {
         Some(service) => text(service),
-        None => key.values().map(text).collect::<Vec<_>>().join("/"),
+        None => {
+            let sorted: BTreeMap<&String, &Value> = key.iter().collect();
+            sorted.into_values().map(text).collect::<Vec<_>>().join("/")
+        }
     }
 }
 

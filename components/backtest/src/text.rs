@@ -57,15 +57,17 @@ impl std::fmt::Display for Table {
     }
 }
 
-/// The whole outcome.
+/// The whole outcome, but for the gates: whoever asked for them is told apart.
 #[must_use]
 pub fn text(outcome: &Outcome) -> String {
-    let Outcome { trial, compared, sweep, failures } = outcome;
+    let Outcome { trial, compared, sweep, failures: _ } = outcome;
     let mut text = head(trial);
     match compared {
         None => {
             let _ = write!(text, "\n{}", totals(&[("", trial)]));
-            let _ = write!(text, "\n{}", kinds(&[trial]));
+            if !trial.scores.kinds.is_empty() {
+                let _ = write!(text, "\n{}", kinds(&[trial]));
+            }
             text += &false_alarms(trial);
         }
         Some(compared) => {
@@ -78,12 +80,6 @@ pub fn text(outcome: &Outcome) -> String {
     }
     if let Some(sweep) = sweep {
         let _ = write!(text, "\n{}", swept(sweep));
-    }
-    for failure in failures {
-        let _ = write!(text, "\nfailed: {failure}");
-    }
-    if !failures.is_empty() {
-        text.push('\n');
     }
     text
 }
@@ -153,19 +149,27 @@ fn figures(name: String, figures: &Figures) -> Vec<String> {
     ]
 }
 
-/// The incidents by kind, of one trial or of two next to each other.
+/// The incidents by kind, of one trial; or of two next to each other, with less of each.
 #[must_use]
 pub fn kinds(trials: &[&Trial]) -> Table {
     const COLUMNS: [&str; 5] = ["found", "recall", "delay median", "delay p90", "kind right"];
+    let most = if trials.len() > 1 { 3 } else { COLUMNS.len() };
     let mut names = vec!["kind".to_owned(), "incidents".to_owned()];
     let prefixes = if trials.len() > 1 { &["A: ", "B: "][..] } else { &[""] };
-    names.extend(prefixes.iter().flat_map(|prefix| COLUMNS.map(|name| format!("{prefix}{name}"))));
+    names.extend(
+        prefixes.iter().flat_map(|prefix| COLUMNS.iter().take(most).map(move |name| format!("{prefix}{name}"))),
+    );
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut table = Table::new(&names);
     // The labels are the same, and so are the kinds.
     for (kind, first) in trials.first().into_iter().flat_map(|trial| &trial.scores.kinds) {
         let mut row = vec![kind.clone(), first.incidents.to_string()];
-        row.extend(trials.iter().filter_map(|trial| trial.scores.kinds.get(kind)).flat_map(of_kind));
+        row.extend(
+            trials
+                .iter()
+                .filter_map(|trial| trial.scores.kinds.get(kind))
+                .flat_map(|figures| of_kind(figures).into_iter().take(most)),
+        );
         table.add(row);
     }
     table

@@ -435,8 +435,8 @@ impl<S: Settings> Describe for S {
     }
 }
 
-/// [`SourceSettings`], whatever their type.
-pub trait SourcePlan: Describe {
+/// [`SourceSettings`], whatever their type: also [`Any`], so that a family finds its own again.
+pub trait SourcePlan: Describe + Any {
     /// [`SourceSettings::ends`].
     fn ends(&self) -> bool;
     /// [`SourceSettings::listens`].
@@ -517,7 +517,10 @@ pub trait SinkPlan: Describe + Any {
     /// [`SinkSettings::delivery`].
     fn delivery(&self) -> Delivery;
     /// [`SinkSettings::succeeds`]; not if `before` is of another type.
-    fn succeeds(&self, before: &dyn SinkPlan) -> bool;
+    fn succeeds(&self, before: &dyn SinkPlan) -> bool {
+        let _ = before;
+        false
+    }
     /// [`SinkSettings::build`].
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Arc<dyn AnySink>>>;
 }

@@ -71,4 +71,18 @@ export const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
 /** The severities, from low to high. */
 export const SEVERITIES = ["info", "warning", "critical"];
 /** The sorts of anomalies. */
-export const TYPES = ["high_latency", "low_latency", "error_spike", "error_drop"];
+export const TYPES = [
+  "latency",
+  "tail_latency",
+  "degradation",
+  "error_rate",
+  "traffic_drop",
+  "traffic_surge",
+  "silence",
+  "novelty",
+  "pattern",
+  "high_latency",
+  "low_latency",
+  "error_spike",
+  "error_drop",
+];

@@ -16,7 +16,9 @@
     const place = document.getElementById(id);
     if (!place || columns[0].length === 0) return;
     const size = () => ({ width: Math.max(place.clientWidth, 300), height: 220 });
-    const options = { ...size(), series: [{ label: x }, ...series], axes: [axis(x), axis()], scales };
+    // Days are those of UTC, as they were counted.
+    const tzDate = (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC");
+    const options = { ...size(), tzDate, series: [{ label: x }, ...series], axes: [axis(x), axis()], scales };
     const plot = new uPlot(options, columns, place);
     addEventListener("resize", () => plot.setSize(size()));
   };
@@ -35,7 +37,11 @@
     value: (_plot, _value, _series, day) => (day == null ? "–" : counts[place][day]),
   });
   const parts = [part("false alarms", "line-3", 0), part("missed", "critical", 1), part("found", "ok", 2)];
-  draw("days", [start, ...heights], "day", parts, { x: { time: true }, y: { range: (_plot, _least, most) => [0, Math.max(1, most)] } });
+  const halfDay = 43200;
+  draw("days", [start, ...heights], "day", parts, {
+    x: { time: true, range: () => [start[0] - halfDay, start[start.length - 1] + halfDay] },
+    y: { range: (_plot, _least, most) => [0, Math.max(1, most)] },
+  });
 
   // Of all incidents the share that was found within a time: one column of times, and one of shares for each trial.
   const times = [...new Set(data.delays.flatMap((one) => one.seconds))].sort((a, b) => a - b);

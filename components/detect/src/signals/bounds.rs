@@ -91,7 +91,7 @@ impl ErrorFigures {
 
 impl TrafficFigures {
     fn bounds(&self) -> Bounds {
-        let exceeds = |events: f64| Self { events, ..*self }.fires();
+        let exceeds = |events: f64| Self { events, confirmed: true, ..*self }.fires();
         // As many as the effect asks for, and then as many as the score does.
         let most = (self.expected + 1.0) * self.limit.min_effect.max(1.0) * 64.0;
         Bounds {
@@ -158,7 +158,7 @@ mod tests {
             prop_assert!(!at(upper * 0.999).fires());
             prop_assert!(at(upper * 1.001).fires() || upper * events < 4.0 || upper > 0.999);
 
-            let traffic = TrafficFigures { seconds, events, expected: events, between, limit };
+            let traffic = TrafficFigures { seconds, events, expected: events, between, confirmed: true, limit };
             let bounds = traffic.bounds();
             let at = |events: f64| TrafficFigures { events, ..traffic };
             for (bound, within, beyond) in [(bounds.lower, 1.001, 0.999), (bounds.upper, 0.999, 1.001)] {

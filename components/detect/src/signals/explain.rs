@@ -176,8 +176,14 @@ mod tests {
             limit: limit(6.5, 2.0),
             min_increase: 0.01,
         };
-        let traffic =
-            TrafficFigures { seconds: 300, events: 12.0, expected: 120.0, between: 0.01, limit: limit(6.05, 1.6) };
+        let traffic = TrafficFigures {
+            seconds: 300,
+            events: 12.0,
+            expected: 120.0,
+            between: 0.01,
+            confirmed: true,
+            limit: limit(6.05, 1.6),
+        };
         let silence =
             SilenceFigures { seconds: 40, expected: 31.0, uncertainty: 0.01, longest: 3.0, limit: limit(15.4, 2.0) };
         let cases = [

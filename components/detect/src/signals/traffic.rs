@@ -13,9 +13,6 @@ use super::scale::{HALF_HOUR, SCALES};
 use super::season::{self, Season};
 use super::settings::{Limit, RELAXED};
 
-/// Over which scales it is judged; what is learned of the shortest is not used.
-const JUDGED: std::ops::RangeInclusive<usize> = 1..=HALF_HOUR;
-
 /// So many events must be expected to judge, and so many to learn how much windows differ.
 const FEWEST: f64 = 0.5;
 const FEWEST_LEARNED: f64 = 3.0;
@@ -49,6 +46,8 @@ pub struct TrafficFigures {
     pub expected: f64,
     /// The variance of the ratio between windows of this length.
     pub between: f64,
+    /// Whether it is longer than a bucket, or the bucket before was as far out on the same side: one alone is a blip.
+    pub confirmed: bool,
     /// What has to be exceeded, by more than were expected or by fewer.
     pub limit: Limit,
 }
@@ -69,7 +68,7 @@ impl TrafficFigures {
     /// Whether this is an alarm.
     #[must_use]
     pub fn fires(&self) -> bool {
-        self.exceeds(1.0)
+        self.confirmed && self.exceeds(1.0)
     }
 
     /// Whether an alarm that is open goes on.
@@ -97,13 +96,23 @@ pub(super) struct Traffic {
     usual: f64,
     /// The variance of the ratio between windows of each scale.
     between: [f64; SCALES],
+    /// The last bucket that exceeded the limit by itself, and whether by more events.
+    exceeded: Option<(u64, bool)>,
     /// Since when the ratio is what it is.
     rebased: u64,
 }
 
 impl Default for Traffic {
     fn default() -> Self {
-        Self { level: None, season: Season::default(), seen: 0.0, usual: 0.0, between: [0.01; SCALES], rebased: 0 }
+        Self {
+            level: None,
+            season: Season::default(),
+            seen: 0.0,
+            usual: 0.0,
+            between: [0.01; SCALES],
+            exceeded: None,
+            rebased: 0,
+        }
     }
 }
 
@@ -143,16 +152,22 @@ impl Traffic {
                 continue;
             };
             let limit = if window.events > window.expected { surge } else { drop };
-            if let Some(limit) = limit.filter(|_| JUDGED.contains(&scale)) {
-                let figures = TrafficFigures {
+            if let Some(limit) = limit {
+                let mut figures = TrafficFigures {
                     seconds: now.scales.seconds(scale),
                     events: window.events,
                     expected: window.expected,
                     between: self.between[scale],
+                    confirmed: true,
                     limit,
                 };
+                if scale == 0 {
+                    figures.confirmed = self.confirm(&figures, now.tick);
+                }
+                // A single bucket keeps no alarm open.
+                let holds = scale > 0 && figures.holds();
                 let ratio = |figures: &TrafficFigures| figures.score().abs() / figures.limit.threshold;
-                found.take(scale, figures, figures.fires(), figures.holds(), ratio);
+                found.take(scale, figures, figures.fires(), holds, ratio);
             }
             if !alarm.is_open() && window.expected >= FEWEST_LEARNED {
                 let off = (window.events - window.expected) / window.expected;
@@ -160,6 +175,16 @@ impl Traffic {
             }
         }
         found
+    }
+
+    /// Whether the bucket before this one was as far out, on the same side.
+    fn confirm(&mut self, figures: &TrafficFigures, tick: u64) -> bool {
+        let before = tick.checked_sub(1).map(|before| (before, figures.is_surge()));
+        let twice = before.is_some() && self.exceeded == before;
+        if figures.exceeds(1.0) {
+            self.exceeded = Some((tick, figures.is_surge()));
+        }
+        twice
     }
 
     /// Learns from a bucket: the time of day in any case, the ratio while nothing is out of the usual. `kept` of what is

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use logd_detect::detector::{Observation, Unusable};
-use logd_detect::explain::Measure;
+use logd_detect::explain::{Measure, verify};
 use logd_detect::incident::{Anomaly, Identity, Kind, Reason, Severity, State};
 use logd_detect::novelty::{Compared, Novelty, NoveltyState, Settings};
 use logd_detect::time::Interval;
@@ -34,6 +34,9 @@ impl Watch {
         let key = || Key::from([("host".to_owned(), "a".to_owned())]);
         let observation = self.novelty.observe(&mut self.state, key, window, values)?;
         self.at += 1;
+        for anomaly in &observation.anomalies {
+            assert_eq!(verify(anomaly), Ok(()), "{anomaly:?}");
+        }
         self.anomalies.extend(observation.anomalies.iter().cloned());
         Ok(observation)
     }

@@ -140,6 +140,7 @@ def run(n, e, sums, histogram):
     known_errors, known_events = 1.0, 100.0
     rate, rate_season, rate_between = None, np.zeros(288), [0.01] * 6
     seen_events, usual_events = 0.0, 0.0
+    odd = None
     silence, longest = 0.0, 3.0
     today = np.zeros((4, 288))
     days = []
@@ -191,8 +192,14 @@ def run(n, e, sums, histogram):
                 score = abs(poisson(total, due)) / math.sqrt(1 + rate_between[scale] * due)
                 change = math.log((total + 0.5) / (due + 0.5))
                 effect = math.log(1.8 if total > due else 1.6)
-                if scale > 0:
-                    is_alarm = score > TRAFFIC and abs(change) > effect
+                is_alarm = score > TRAFFIC and abs(change) > effect
+                if scale == 0:
+                    # One bucket alone is a blip.
+                    twice = odd == (tick - 1, total > due)
+                    if is_alarm:
+                        odd = (tick, total > due)
+                    take(TRAFFIC_, scale, is_alarm and twice, False)
+                else:
                     take(TRAFFIC_, scale, is_alarm, score > TRAFFIC / 2 and abs(change) > effect / 2)
                 if opened[TRAFFIC_] is None and due >= 3:
                     square = ((total - due) / due) ** 2

@@ -9,7 +9,7 @@ mod workload;
 
 use std::time::Duration;
 
-use logd_detect::explain::Measure;
+use logd_detect::explain::{Measure, verify};
 use logd_detect::incident::{Anomaly, Identity, Key, Kind, State};
 use logd_detect::signals::{Bucket, Settings, Watch, Watched};
 use logd_detect::time::Micros;
@@ -67,6 +67,9 @@ impl Run {
         let start = Micros(self.start + self.tick as i64 * BUCKET);
         let key = self.key.clone();
         let (_, told) = self.watch.close(&mut self.watched, || key.clone(), start, bucket);
+        if let Some(anomaly) = &told {
+            assert_eq!(verify(anomaly), Ok(()), "{anomaly:?}");
+        }
         self.told.extend(told);
         self.tick += 1;
     }

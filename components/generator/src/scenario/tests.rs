@@ -186,9 +186,9 @@ fn every_kind_does_what_it_says_and_nothing_else() {
         let hour = within(&troubled, HOUR, 2 * HOUR);
         let name = kind.name();
         assert_near(hour.len() as f64 / calm_hour.len() as f64 / rate, 1.0, 0.06, name);
-        assert_near(quantile(&hour, 0.5) / quantile(&calm_hour, 0.5) / median, 1.0, 0.06, name);
-        assert_near(quantile(&hour, 0.95) / quantile(&calm_hour, 0.95) / slowest, 1.0, 0.1, name);
-        assert_near(failures(&hour), errors, 0.01, name);
+        assert_near(quantile(hour, 0.5) / quantile(calm_hour, 0.5) / median, 1.0, 0.06, name);
+        assert_near(quantile(hour, 0.95) / quantile(calm_hour, 0.95) / slowest, 1.0, 0.1, name);
+        assert_near(failures(hour), errors, 0.01, name);
         assert!(within(&troubled, 0, HOUR) == within(&calm, 0, HOUR), "{name}: before");
         assert!(within(&troubled, 2 * HOUR, 3 * HOUR) == within(&calm, 2 * HOUR, 3 * HOUR), "{name}: after");
     }
@@ -203,7 +203,7 @@ fn what_is_benign_does_what_it_says() {
     let nightly = requests(&quiet(1, vec![nightly]), 6);
     let (night, before) = (within(&nightly, 3 * HOUR, 3 * HOUR + 900 * SECOND), within(&nightly, HOUR, 3 * HOUR));
     assert_near(night.len() as f64 / 900.0, 20.0, 1.0, "a job's rate");
-    assert_near(quantile(&night, 0.5) / quantile(&before, 0.5), 1.3, 0.05, "a job's latency");
+    assert_near(quantile(night, 0.5) / quantile(before, 0.5), 1.3, 0.05, "a job's latency");
 
     let lasting = Scenario { big_deploy: true, ..quiet(2, vec![plain("even", 5.0)]) };
     let label = Simulation::new(&lasting, 7).labels()[0].clone();
@@ -211,7 +211,7 @@ fn what_is_benign_does_what_it_says() {
     let at = label.start.as_micros() - lasting.start.as_micros();
     assert_eq!(label.end.since(label.start).as_secs(), 3600);
     let all = requests(&lasting, 7);
-    let ratio = quantile(&within(&all, at, 2 * DAY), 0.5) / quantile(&within(&all, 0, at), 0.5);
+    let ratio = quantile(within(&all, at, 2 * DAY), 0.5) / quantile(within(&all, 0, at), 0.5);
     assert_near(ratio, label.params["factor"], 0.03, "a new version stays");
     assert!((1.3..1.6).contains(&ratio.max(1.0 / ratio)), "{ratio}");
 }

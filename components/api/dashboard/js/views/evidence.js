@@ -1,4 +1,5 @@
-// What a verdict rests on: the rule, and the last points each with the baseline that it was judged by.
+// What a verdict rests on: the rule, and the last points each with the baseline that it was judged by; or the figures of
+// whatever test it was.
 
 import { h } from "../dom.js";
 import { figure, number, time } from "../format.js";
@@ -8,9 +9,11 @@ import { table } from "../table.js";
 
 /** The rule and the points of an anomaly, in the unit of its metric; a line if there are none. */
 export function evidence(anomaly, unit, zone) {
-  const { rule, confirm, points = [] } = anomaly?.evidence ?? {};
+  const { method, rule, confirm, points, ...figures } = anomaly?.evidence ?? {};
   if (!anomaly) return h("p", { class: "none muted" }, "No evidence was kept.");
   const at = (value) => time(value, zone, now(), { millis: false });
+  const told = h("div", { class: "pad" }, h("dl", { class: "figures" }, rows(rule ? { ...rule, confirm } : figures)));
+  if (!points) return [told];
   const columns = [
     { name: "window", label: "Window", cell: ({ window }) => `${at(window?.start)} – ${at(window?.end)}` },
     { name: "value", label: "Value", isNumber: true, cell: ({ value }) => figure(value, unit) },
@@ -25,17 +28,19 @@ export function evidence(anomaly, unit, zone) {
     empty: "No points were kept.",
   });
   view.update(points, { context: zone });
-  return [h("div", { class: "pad" }, h("dl", { class: "figures" }, rows(rule, confirm))), view.element];
+  return [told, view.element];
 }
 
-/** The rule's settings, whatever rule it is: nested ones are named by their path. */
-function rows(rule, confirm) {
-  const all = [...flat(rule ?? {}), ...(confirm ? flat({ confirm }) : [])];
-  return all.map(([name, value]) => h("div", null, h("dt", null, words(name)), h("dd", null, value)));
+/** Figures, whatever they are of: nested ones are named by their path. */
+function rows(figures) {
+  return flat(figures).map(([name, value]) => h("div", null, h("dt", null, words(name)), h("dd", null, value)));
 }
 
 function flat(value, path = []) {
-  if (Array.isArray(value)) return [[path.join(" "), value.map(String).join(", ")]];
+  if (value === undefined) return [];
+  if (Array.isArray(value) && !value.some((inner) => inner && typeof inner === "object")) {
+    return [[path.join(" "), value.map(String).join(", ")]];
+  }
   if (value && typeof value === "object") {
     return Object.entries(value).flatMap(([name, inner]) => flat(inner, [...path, name]));
   }

@@ -55,10 +55,10 @@ pub(crate) struct DetectSettings {
     /// More errors, over ten seconds to two hours.
     #[serde(default)]
     pub(super) error_rate: ErrorSettings,
-    /// Fewer events, over one minute to half an hour.
+    /// Fewer events, over two buckets to half an hour.
     #[serde(default)]
     pub(super) traffic_drop: SignalSettings,
-    /// More events, over one minute to half an hour.
+    /// More events, over two buckets to half an hour.
     #[serde(default)]
     pub(super) traffic_surge: SignalSettings,
     /// No event where some should have come.

@@ -1,4 +1,4 @@
-//! How fast a scenario is simulated: `cargo run -p logd-generator --release --example speed`.
+//! How fast a scenario is simulated: `cargo run -p logd-generator --release --example requests`.
 //!
 //! One thread, all services one after the other. Detectors are judged on many seeds, so that this counts.
 

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     incidents::run(&scenario, &arguments.seeds(), &mut table);
     stream(if arguments.quick { 6 } else { 36 }, &mut table);
     numenta::run(arguments.nab.as_deref(), &mut table);
-    println!("\n{} musts are missed.", table.missed);
+    println!("\nMusts that are missed: {}.", table.missed);
     if table.missed == 0 || arguments.quick { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

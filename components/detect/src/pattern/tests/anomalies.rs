@@ -168,9 +168,9 @@ fn a_burst_of_one_template_is_told() {
 #[test]
 fn a_lasting_change_is_the_new_normal() {
     let mut driver = learned("");
-    go_on(&mut driver, 10_000, |second, events| {
+    go_on(&mut driver, 8_000, |second, events| {
         let line = |place: i64| event((LEARNED + second) * 1000 + 10 + place, "web", "heartbeat ok");
-        events.extend((0..20).map(line));
+        events.extend((0..10).map(line));
     });
     let told = since_learned(&driver);
     assert_eq!(told.iter().filter(|(_, words)| words.starts_with("open")).count(), 1, "{told:?}");

@@ -71,7 +71,7 @@ fn same(one: &Driver, other: &Driver) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn batches_shards_and_restarts_change_nothing(events in stream(), size in 1..900_usize, every in 1..6_usize) {

@@ -10,9 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use vrl::path::OwnedValuePath;
 
-use crate::buffer::{Buffers, CHUNK};
+use crate::buffer::CHUNK;
 use crate::follow::{Finder, Follow, Reader, Rules, Tools};
-use crate::lines::Splitter;
 use crate::multiline::{self, Multiline, default_max_line_size};
 
 /// Reads the lines of files, and of those that are added, for as long as it runs; with `--once` to their ends.
@@ -168,14 +167,8 @@ impl FileSourceSettings {
             glob_interval: *self.glob_interval,
             rotate_wait: *self.rotate_wait,
         };
-        let tools = Tools {
-            clock: context.clock.clone(),
-            buffers: Buffers::new(chunk),
-            splitter: Splitter::new(self.max_line_size, self.multiline.as_ref())
-                .context("`multiline.start_pattern`")?,
-            fingerprint: self.fingerprint.length.in_memory(),
-            too_long: context.meters.counter("logd_file_too_long_lines_total", &[]),
-        };
+        let fingerprint = self.fingerprint.length.in_memory();
+        let tools = Tools::new(context, chunk, fingerprint, self.max_line_size, self.multiline.as_ref())?;
         Ok(FileSource(Follow::new(Reader::new(context.clone(), rules, tools, finder))))
     }
 }

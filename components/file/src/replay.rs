@@ -21,15 +21,11 @@ use logd_sdk::source::{Next, Source};
 use logd_sdk::{Context, event};
 use vrl::path::OwnedValuePath;
 
-use crate::buffer::{Buffers, CHUNK};
+use crate::buffer::CHUNK;
 use crate::file_source::FileSourceSettings;
 use crate::follow::{Finder, Follow, Reader, Rules, Tools};
-use crate::lines::Splitter;
 use crate::multiline::{Multiline, default_max_line_size};
-use crate::stdin::StdinSettings;
-
-/// So many bytes of a file are hashed to know it again, as by default.
-const FINGERPRINT: usize = 256;
+use crate::stdin::{FINGERPRINT, StdinSettings};
 
 /// What is to be read in the place of a source.
 #[derive(Clone, Debug)]
@@ -61,14 +57,7 @@ impl Replay {
         let finder = Finder::Globs { include: vec![Pattern::escape(&path.to_string_lossy())], exclude: Vec::new() };
         let second = std::time::Duration::from_secs(1);
         let rules = Rules { once: true, from_end: false, glob_interval: second, rotate_wait: second };
-        let tools = Tools {
-            clock: context.clock.clone(),
-            buffers: Buffers::new(CHUNK),
-            splitter: Splitter::new(self.max_line_size, self.multiline.as_ref())
-                .context("`multiline.start_pattern`")?,
-            fingerprint: FINGERPRINT,
-            too_long: context.meters.counter("logd_file_too_long_lines_total", &[]),
-        };
+        let tools = Tools::new(context, CHUNK, FINGERPRINT, self.max_line_size, self.multiline.as_ref())?;
         Ok(Follow::new(Reader::new(context.clone(), rules, tools, finder)))
     }
 }

@@ -20,9 +20,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, timeout_at};
 use vrl::path::OwnedValuePath;
 
-use crate::buffer::{Buffers, CHUNK};
+use crate::buffer::CHUNK;
 use crate::follow::{Finder, Follow, Place, Reader, Rules, Tools};
-use crate::lines::{Ending, Lines, Splitter};
+use crate::lines::{Ending, Lines};
 use crate::multiline::{self, Multiline, default_max_line_size};
 
 /// Reads the lines of standard input, to its end.
@@ -75,14 +75,7 @@ impl StdinSettings {
 
     /// What either way of reading needs.
     fn tools(&self, context: &Context) -> anyhow::Result<Tools> {
-        Ok(Tools {
-            clock: context.clock.clone(),
-            buffers: Buffers::new(CHUNK),
-            splitter: Splitter::new(self.max_line_size, self.multiline.as_ref())
-                .context("`multiline.start_pattern`")?,
-            fingerprint: FINGERPRINT,
-            too_long: context.meters.counter("logd_file_too_long_lines_total", &[]),
-        })
+        Tools::new(context, CHUNK, FINGERPRINT, self.max_line_size, self.multiline.as_ref())
     }
 
     /// Reads a file from where it stands, as whoever opened it wants it.
@@ -112,7 +105,7 @@ impl StdinSettings {
 }
 
 /// How many bytes of a file are hashed to know it again.
-const FINGERPRINT: usize = 256;
+pub(crate) const FINGERPRINT: usize = 256;
 
 /// A pipe gives no more at once, on Linux.
 const PIECE_SIZE: usize = 64 * 1024;

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use bytes::Bytes;
+use logd_sdk::settings::ByteSize;
 use logd_sdk::{Batch, Block, Clock, Context, Partition, Time};
 use metrics::Counter;
 use tokio::time::Instant;
@@ -18,6 +20,7 @@ use super::identity::{FileId, Place};
 use super::input::Input;
 use crate::buffer::Buffers;
 use crate::lines::{Ending, Lines, Splitter, Taken};
+use crate::multiline::Multiline;
 
 /// A file at whose end nothing has come is looked at again after this long, …
 const SHORTEST_DELAY: Duration = Duration::from_millis(2);
@@ -40,6 +43,26 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
+    /// Those of a source that reads `chunk` bytes at once, and hashes `fingerprint` of them to know a file again.
+    ///
+    /// # Errors
+    /// The pattern of `multiline` does not compile.
+    pub(crate) fn new(
+        context: &Context,
+        chunk: usize,
+        fingerprint: usize,
+        max_line_size: ByteSize,
+        multiline: Option<&Multiline>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            clock: context.clock.clone(),
+            buffers: Buffers::new(chunk),
+            splitter: Splitter::new(max_line_size, multiline).context("`multiline.start_pattern`")?,
+            fingerprint,
+            too_long: context.meters.counter("logd_file_too_long_lines_total", &[]),
+        })
+    }
+
     /// Counts lines of `input` that were too long.
     pub(crate) fn count(&self, too_long: u64, input: impl fmt::Display) {
         if too_long > 0 {

@@ -20,6 +20,7 @@ pub mod baseline;
 pub mod detector;
 pub mod explain;
 pub mod incident;
+mod max_keys;
 pub mod novelty;
 pub mod pattern;
 pub mod rule;

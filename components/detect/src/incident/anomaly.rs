@@ -184,6 +184,11 @@ pub enum Season {
     Week,
 }
 
+/// A kind, a severity or the like as it stands in an event.
+pub(crate) fn word(word: impl Serialize) -> String {
+    serde_json::to_value(word).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// What sort of anomaly it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -18,6 +18,7 @@ mod identity;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::anomaly::word;
 pub use self::anomaly::{Anomaly, BaselineFigures, Evidence, Kind, Part, Related, Season, Severity, SignalEvidence};
 pub use self::identity::{Identity, Key};
 pub(crate) use self::identity::{event, hex};

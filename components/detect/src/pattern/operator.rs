@@ -2,15 +2,11 @@
 //!
 //! What needs no state is done in the split, several batches at once: keys, masks, and which bucket an event counts in.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use foldhash::fast::RandomState;
-use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
+use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing};
 use logd_sdk::meters::Meters;
-use logd_sdk::{Batch, ComponentId, Context, Field, Outputs, Partition, Port, Row, Time};
-use serde_json::Value as Json;
+use logd_sdk::{Batch, Context, Field, Outputs, Partition, Port, Row, Time};
 use vrl::path::OwnedValuePath;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -22,10 +18,12 @@ use super::settings::Plan;
 use super::shard::{Line, Part, Shard, Shared, Yield};
 use super::tell::Teller;
 use super::watch::Limits;
-use crate::incident::{Anomaly, Identity, State};
+use crate::incident::{Anomaly, Identity};
+use crate::max_keys::MaxKeys;
 use crate::time::Micros;
 use crate::transform::events::{derived, row_of, time, value};
-use crate::transform::key::{self, GroupBy};
+use crate::transform::gauges;
+use crate::transform::key::{self, GroupBy, Known};
 use crate::window::Floors;
 
 /// Where changes of incidents leave.
@@ -44,10 +42,7 @@ pub(crate) struct Patterns {
     own_masks: OwnMasks,
     default_masks: bool,
     meters: Meters,
-    /// Its name.
-    id: ComponentId,
-    /// Whether it has been said that there are too many keys: it goes on for as long as there are, and is counted.
-    has_evicted: AtomicBool,
+    max_keys: MaxKeys,
 }
 
 impl Patterns {
@@ -61,7 +56,6 @@ impl Patterns {
                 teller: Teller { identity, id_field: plan.fields[1].to_owned() },
                 group_by: GroupBy::new(plan.group_by),
                 limits: Limits { templates: plan.max_templates, learn: i64::try_from(learn).unwrap_or(i64::MAX) },
-                max_keys: plan.max_keys,
                 fingerprint: plan.fingerprint,
             }),
             timing: Timing {
@@ -75,8 +69,7 @@ impl Patterns {
             own_masks: OwnMasks::new(plan.masks)?,
             default_masks: plan.default_masks,
             meters: context.meters.clone(),
-            id: context.id.clone(),
-            has_evicted: AtomicBool::new(false),
+            max_keys: MaxKeys::new(&context.id, plan.max_keys),
         })
     }
 
@@ -98,15 +91,8 @@ impl Patterns {
 
     /// Counts incidents that open, by the key of `group_by`.
     fn meter(&self, told: &[(Arc<[u8]>, Anomaly)]) {
-        for (name, anomaly) in told.iter().filter(|(_, anomaly)| anomaly.state == State::Open) {
-            let severity = serde_json::to_value(anomaly.severity).unwrap_or(Json::Null);
-            let labels = [
-                ("detector", anomaly.detector.as_str()),
-                ("type", "pattern"),
-                ("severity", severity.as_str().unwrap_or_default()),
-                ("key", &key::label(&self.shared.group_by.key(name))),
-            ];
-            self.meters.counter("logd_anomalies_total", &labels).increment(1);
+        for (name, anomaly) in told {
+            gauges::count(&self.meters, &anomaly.detector, &key::label(&self.shared.group_by.key(name)), anomaly);
         }
     }
 }
@@ -127,30 +113,17 @@ impl Keyed for Patterns {
     fn split(&self, batch: &Batch, floors: &[Floor], shards: usize) -> Split<Part> {
         let mut split = Split::empty(shards, batch.blocks().len());
         let Some(column) = batch.columns().find(&self.field) else { return split };
-        let lateness = i64::try_from(self.timing.allowed_lateness.as_micros()).unwrap_or(i64::MAX);
-        let mut floors = Floors::new(batch, floors, lateness);
+        let mut floors = Floors::new(batch, floors, self.timing.allowed_lateness);
         let group_by = self.shared.group_by.places(batch);
-        let part = || Part { shards, keys: Vec::new(), lines: Vec::new(), text: String::new() };
-        let mut known: HashMap<Arc<[u8]>, (usize, u32), RandomState> = HashMap::default();
-        let mut key = Vec::new();
+        let capacity = self.max_keys.of_shard(shards);
+        let part = || Part { capacity, keys: Vec::new(), lines: Vec::new(), text: String::new() };
+        let mut known = Known::default();
         for (place, row) in (0..).zip(batch.rows()) {
             let index = place as usize;
             let bucket = Self::bucket(row, &mut floors);
             let Field::Text(line) = batch.field(index, column) else { continue };
-            key.clear();
-            group_by.write(batch, index, &mut key);
-            let (shard, key) = match known.get(&key[..]) {
-                Some(&known) => known,
-                None => {
-                    let (shard, name) = (shard_of(&key, shards), Arc::<[u8]>::from(&key[..]));
-                    let keys = &mut split.parts[shard].get_or_insert_with(part).keys;
-                    // A batch has no more keys than rows, which are counted in 32 bits.
-                    let number = u32::try_from(keys.len()).unwrap_or(u32::MAX);
-                    keys.push(Arc::clone(&name));
-                    known.insert(name, (shard, number));
-                    (shard, number)
-                }
-            };
+            let (shard, key) = known
+                .find(&group_by, batch, index, shards, |shard| &mut split.parts[shard].get_or_insert_with(part).keys);
             let Part { lines, text, .. } = split.parts[shard].get_or_insert_with(part);
             let start = text.len();
             normalize(&self.own_masks.apply(beginning(line)), self.default_masks, text);
@@ -176,10 +149,7 @@ impl Keyed for Patterns {
         out.error("template_evicted", sum(|made| made.templates_evicted));
         out.error("late", sum(|made| made.late));
         out.error("uncounted", sum(|made| made.uncounted));
-        if keys_evicted > 0 && !self.has_evicted.swap(true, Ordering::Relaxed) {
-            let (component, limit) = (&self.id, self.shared.max_keys);
-            tracing::warn!(%component, limit, "There are more keys than `max_keys`; the oldest are forgotten and counted.");
-        }
+        self.max_keys.note(keys_evicted, "forgotten");
         let open = step.yields.iter().map(|made| made.open).sum::<usize>();
         // Registered each time: it is set seldom, and may have been removed since.
         self.meters.gauge("logd_incidents_open", &[]).set(open as f64);

@@ -71,6 +71,11 @@ pub enum Change {
     Fewer,
 }
 
+impl Change {
+    /// All, in the order in which they are told.
+    pub(super) const ALL: [Self; 4] = [Self::New, Self::Vanished, Self::More, Self::Fewer];
+}
+
 /// What a verdict on a template rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {

@@ -7,14 +7,13 @@ use logd_sdk::settings::{Duration, FieldPath};
 use logd_sdk::{Check, Context, Settings};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use vrl::owned_value_path;
-use vrl::path::OwnedValuePath;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::operator::Patterns;
 use super::own_masks::MaskSettings;
 use crate::transform::key;
-use crate::transform::settings::ANOMALY;
+use crate::transform::settings::anomaly_fields;
+use crate::window;
 
 /// The most templates that a key may have.
 const MOST_TEMPLATES: usize = 100_000;
@@ -77,13 +76,13 @@ pub(crate) struct PatternSettings {
     max_keys: usize,
     /// How far behind the greatest time of its partition an event may be and still count; anomalies come that much
     /// later.
-    #[serde(default = "allowed_lateness")]
+    #[serde(default = "window::allowed_lateness")]
     allowed_lateness: Duration,
     /// After this long without an event a partition (a file, a Kafka partition) no longer holds anomalies up.
-    #[serde(default = "idle_timeout")]
+    #[serde(default = "window::idle_timeout")]
     idle_timeout: Duration,
     /// How far ahead an event's time may be, of the clock or of its partition. What is further ahead counts as late.
-    #[serde(default = "max_ahead")]
+    #[serde(default = "window::max_ahead")]
     max_ahead: Duration,
 }
 
@@ -113,18 +112,6 @@ fn max_templates() -> usize {
 
 fn max_keys() -> usize {
     1000
-}
-
-fn allowed_lateness() -> Duration {
-    Duration::from_secs(5)
-}
-
-fn idle_timeout() -> Duration {
-    Duration::from_secs(30)
-}
-
-fn max_ahead() -> Duration {
-    Duration::from_secs(600)
 }
 
 /// What the settings mean.
@@ -244,9 +231,7 @@ masks = [{ name = "user", pattern = 'user=\w+' }]
         if port != "anomalies" {
             return Makes::Anything;
         }
-        let fields = ANOMALY.into_iter().map(OwnedValuePath::single_field);
-        let names = self.group_by.iter().map(key::name).chain([name(&self.template_id_field)]);
-        Makes::Fields(fields.chain(names.map(|name| owned_value_path!("key", name))).collect())
+        Makes::Fields(anomaly_fields(self.group_by.iter().map(key::name).chain([name(&self.template_id_field)])))
     }
 }
 

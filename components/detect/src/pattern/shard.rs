@@ -31,15 +31,14 @@ pub(super) struct Shared {
     pub(super) teller: Teller,
     pub(super) group_by: GroupBy,
     pub(super) limits: Limits,
-    pub(super) max_keys: usize,
     /// What its states are of.
     pub(super) fingerprint: u64,
 }
 
 /// What one batch has for one shard.
 pub(crate) struct Part {
-    /// How many shards there are, to share `max_keys` among them.
-    pub(super) shards: usize,
+    /// How many keys the shard may keep.
+    pub(super) capacity: usize,
     /// The keys of its lines, each once.
     pub(super) keys: Vec<Arc<[u8]>>,
     /// Its lines, in the order of the rows.
@@ -205,7 +204,7 @@ impl keyed::Shard for Shard {
         let mut made = Yield::default();
         let mut limit = usize::MAX;
         if let Some(part) = part {
-            limit = self.shared.max_keys.div_ceil(part.shards.max(1));
+            limit = part.capacity;
             self.mine(part, &mut made);
         }
         self.advance(watermark, &mut made);

@@ -245,7 +245,7 @@ impl Watch {
         id: &impl Fn(Naming, Micros) -> u128,
         found: &mut Vec<Finding>,
     ) {
-        for change in [Change::New, Change::Vanished, Change::More, Change::Fewer] {
+        for change in Change::ALL {
             let opens = |(&id, sign): (&u64, &Sign)| {
                 let track = self.tracks.get(&id)?;
                 let free = track.change().is_none() && !track.slot.rests(bucket);
@@ -278,7 +278,7 @@ impl Watch {
         id: &impl Fn(Naming, Micros) -> u128,
         found: &mut Vec<Finding>,
     ) {
-        for change in [Change::New, Change::Vanished, Change::More, Change::Fewer] {
+        for change in Change::ALL {
             let of_storm = |track: &Track| track.storm == Some(change);
             let templates = self.tracks.values().filter(|track| of_storm(track)).count();
             let slot = self.storms.entry(change).or_default();

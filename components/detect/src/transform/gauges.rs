@@ -9,11 +9,10 @@ use foldhash::fast::RandomState;
 use logd_sdk::meters::Meters;
 use logd_sdk::{Clock, Time};
 use metrics::Gauge;
-use serde::Serialize;
 
 use super::key;
 use crate::detector::Score;
-use crate::incident::{Anomaly, State};
+use crate::incident::{Anomaly, State, word};
 
 /// A gauge that was not set for this long may have been removed from `/metrics`, and is registered anew.
 const FRESH: Duration = Duration::from_secs(10);
@@ -144,18 +143,8 @@ impl Gauges {
     /// Counts an anomaly of a key when it opens an incident: what becomes of that is the same incident. By its name if the
     /// key is shown.
     pub(super) fn count(&self, is_shown: bool, anomaly: &Anomaly) {
-        if anomaly.state != State::Open {
-            return;
-        }
         let label = key::label(&anomaly.key);
-        let (kind, severity) = (name(anomaly.r#type), name(anomaly.severity));
-        let labels = [
-            ("detector", self.series.detector.as_str()),
-            ("type", kind.as_str()),
-            ("severity", severity.as_str()),
-            ("key", if is_shown { &label } else { OTHERS }),
-        ];
-        self.series.meters.counter("logd_anomalies_total", &labels).increment(1);
+        count(&self.series.meters, &self.series.detector, if is_shown { &label } else { OTHERS }, anomaly);
     }
 
     /// Sets a key's figures no more.
@@ -193,6 +182,16 @@ impl Gauges {
     }
 }
 
+/// Counts an anomaly that opens an incident.
+pub(crate) fn count(meters: &Meters, detector: &str, key: &str, anomaly: &Anomaly) {
+    if anomaly.state != State::Open {
+        return;
+    }
+    let (kind, severity) = (word(anomaly.r#type), word(anomaly.severity));
+    let labels = [("detector", detector), ("type", &kind), ("severity", &severity), ("key", key)];
+    meters.counter("logd_anomalies_total", &labels).increment(1);
+}
+
 impl Drop for Gauges {
     fn drop(&mut self) {
         self.series.shown.fetch_sub(self.room(), Ordering::Relaxed);
@@ -209,9 +208,4 @@ impl Figures {
         self.upper.set(score.upper.unwrap_or(f64::NAN));
         self.score.set(score.score.unwrap_or(f64::NAN));
     }
-}
-
-/// As it stands in an anomaly.
-fn name(word: impl Serialize) -> String {
-    serde_json::to_value(word).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

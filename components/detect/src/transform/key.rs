@@ -3,6 +3,11 @@
 //! The bytes of a value are a 1, its length in 32 bits (little endian), and its text; a value that is not there is a 0.
 //! They stand in snapshots and decide the shard, so they must stay what they are.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use logd_sdk::keyed::shard_of;
 use logd_sdk::settings::FieldPath;
 use logd_sdk::{Batch, Field};
 use vrl::path::OwnedValuePath;
@@ -60,6 +65,40 @@ impl Places {
                 }
             }
         }
+    }
+}
+
+/// The keys of a batch. Most rows are of few keys: each is put into bytes of its own once, and sent to its shard once.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// The shard of each, and its number among the keys there.
+    keys: HashMap<Arc<[u8]>, (usize, u32), RandomState>,
+    /// The key that is looked for.
+    bytes: Vec<u8>,
+}
+
+impl Known {
+    /// The shard of the row's key, and its number among the keys of that shard, to which it is added if it is new.
+    pub(crate) fn find<'k>(
+        &mut self,
+        places: &Places,
+        batch: &Batch,
+        row: usize,
+        shards: usize,
+        keys_of: impl FnOnce(usize) -> &'k mut Vec<Arc<[u8]>>,
+    ) -> (usize, u32) {
+        self.bytes.clear();
+        places.write(batch, row, &mut self.bytes);
+        if let Some(&known) = self.keys.get(&self.bytes[..]) {
+            return known;
+        }
+        let (shard, name) = (shard_of(&self.bytes, shards), Arc::<[u8]>::from(&self.bytes[..]));
+        let keys = keys_of(shard);
+        // A batch has no more keys than rows, which are counted in 32 bits.
+        let number = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        keys.push(Arc::clone(&name));
+        self.keys.insert(name, (shard, number));
+        (shard, number)
     }
 }
 

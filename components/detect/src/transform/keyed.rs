@@ -1,23 +1,22 @@
 //! The detector as a keyed transform: splits batches into points for the shards, and gathers what they found.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use foldhash::fast::RandomState;
-use logd_sdk::keyed::{Floor, Keyed, Split, Step, shard_of};
-use logd_sdk::{Batch, Columns, ComponentId, Context, Field, Outputs, Port, Time};
+use logd_sdk::keyed::{Floor, Keyed, Split, Step};
+use logd_sdk::{Batch, Columns, Context, Field, Outputs, Port, Time};
 use vrl::path::OwnedValuePath;
 
 use super::core::Core;
 use super::events;
 use super::gauges::Series;
-use super::key::{self, GroupBy};
+use super::key::{self, GroupBy, Known};
 use super::settings::{self, Plan, Watched};
 use super::shard::{Shard, Shared};
 use crate::detector::{Detector, Score, Unusable, usable};
 use crate::explain::Measure;
 use crate::incident::{Anomaly, Identity};
+use crate::max_keys::MaxKeys;
 use crate::time::{Interval, Micros};
 
 /// Where changes of incidents leave.
@@ -29,12 +28,7 @@ const SCORES: Port = Port(2);
 /// A detector in a pipeline, whichever it is.
 pub(crate) struct Detecting<C> {
     shared: Arc<Shared<C>>,
-    /// Its name.
-    id: ComponentId,
-    /// How many keys all shards together may keep.
-    max_keys: usize,
-    /// Whether it has been said that there are more: it goes on for as long as there are, and is counted.
-    has_evicted: AtomicBool,
+    max_keys: MaxKeys,
     /// What is judged.
     fields: Vec<OwnedValuePath>,
     /// Where it says of how many events that is a share, if that is asked for.
@@ -145,13 +139,11 @@ impl<C: Core> Detecting<C> {
                 series: Series::new(context.meters.clone(), context.clock.clone(), component, watched.max_series),
                 fingerprint: watched.fingerprint(),
             }),
-            id: context.id.clone(),
-            max_keys: watched.max_keys,
-            has_evicted: AtomicBool::new(false),
+            max_keys: MaxKeys::new(&context.id, watched.max_keys),
             fields: watched.fields.iter().map(|field| field.path().clone()).collect(),
             count_field: watched.count_field.map(|field| field.path().clone()),
             window: [settings::window_start(), settings::window_end()],
-            scores: watched.score_columns(),
+            scores: settings::score_columns(watched.group_by),
         }
     }
 }
@@ -163,7 +155,7 @@ impl<C: Core> Keyed for Detecting<C> {
     fn split(&self, batch: &Batch, _: &[Floor], shards: usize) -> Split<Part> {
         let told = batch.blocks().iter().map(|block| block.greatest);
         let until = told.filter(|&time| Time::MIN < time && time < Time::MAX).max().map(micros);
-        let capacity = self.max_keys.div_ceil(shards.max(1));
+        let capacity = self.max_keys.of_shard(shards);
         let part = || Part {
             keys: Vec::new(),
             points: Vec::new(),
@@ -180,9 +172,7 @@ impl<C: Core> Keyed for Detecting<C> {
         let count = self.count_field.as_ref().and_then(column);
         let field = |row, column: Option<usize>| column.map_or(Field::Missing, |column| batch.field(row, column));
         let group_by = self.shared.group_by.places(batch);
-        // Most rows of a batch are of few keys: each is put into bytes of its own once, and sent to its shard once.
-        let mut known: HashMap<Arc<[u8]>, (usize, u32), RandomState> = HashMap::default();
-        let (mut key, mut values) = (Vec::new(), Vec::with_capacity(fields.len()));
+        let (mut known, mut values) = (Known::default(), Vec::with_capacity(fields.len()));
         for (place, row) in (0..).zip(batch.rows()) {
             let index = place as usize;
             values.clear();
@@ -198,19 +188,7 @@ impl<C: Core> Keyed for Detecting<C> {
                 (Field::Time(start), Field::Time(end)) => Interval { start: micros(start), end: micros(end) },
                 _ => Interval::moment(micros(row.time)),
             };
-            key.clear();
-            group_by.write(batch, index, &mut key);
-            let (shard, key) = *match known.get(&key[..]) {
-                Some(known) => known,
-                None => {
-                    let (shard, name) = (shard_of(&key, shards), Arc::from(&key[..]));
-                    let keys = &mut parts[shard].keys;
-                    // A batch has no more keys than rows, which are counted in 32 bits.
-                    let number = u32::try_from(keys.len()).unwrap_or(u32::MAX);
-                    keys.push(Arc::clone(&name));
-                    known.entry(name).or_insert((shard, number))
-                }
-            };
+            let (shard, key) = known.find(&group_by, batch, index, shards, |shard| &mut parts[shard].keys);
             parts[shard].points.push(Point { row: place, key, window, events: field(index, count).number() });
             parts[shard].values.extend_from_slice(&values);
         }
@@ -229,10 +207,7 @@ impl<C: Core> Keyed for Detecting<C> {
             evicted += made.errors.get(EVICTED).copied().unwrap_or(0);
             made.errors.iter().for_each(|(kind, &count)| out.error(kind, count));
         }
-        if evicted > 0 && !self.has_evicted.swap(true, Ordering::Relaxed) {
-            let (component, limit) = (&self.id, self.max_keys);
-            tracing::warn!(%component, limit, "There are more keys than `max_keys`; the oldest are forgotten and counted.");
-        }
+        self.max_keys.note(evicted, "forgotten");
         self.shared.series.set_open(open);
         // Without a batch nobody has learned anything: not even at the end of the input.
         let Some(batch) = step.batch else { return };

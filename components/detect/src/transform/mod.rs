@@ -27,7 +27,7 @@
 mod core;
 mod detect;
 pub(crate) mod events;
-mod gauges;
+pub(crate) mod gauges;
 pub(crate) mod key;
 mod keyed;
 mod novelty;

@@ -195,7 +195,7 @@ refractory = 60
     }
 
     fn makes(&self, port: &str) -> Makes {
-        self.watched().makes(port)
+        settings::makes(port, &self.group_by)
     }
 }
 

@@ -107,6 +107,32 @@ pub(super) fn window_samples() -> OwnedValuePath {
     owned_value_path!("window", "samples")
 }
 
+/// The fields of the events that leave by a detector's port.
+pub(super) fn makes(port: &str, group_by: &[FieldPath]) -> Makes {
+    match port {
+        "anomalies" => Makes::Fields(anomaly_fields(group_by.iter().map(key::name))),
+        "scores" => Makes::Fields(score_columns(group_by).paths().to_vec()),
+        _ => Makes::Same,
+    }
+}
+
+/// The fields of an anomaly whose key has these.
+pub(crate) fn anomaly_fields<'n>(key: impl Iterator<Item = &'n str>) -> Vec<OwnedValuePath> {
+    ANOMALY.into_iter().map(OwnedValuePath::single_field).chain(key.map(key_field)).collect()
+}
+
+/// The columns of scores: when, of what, whose, and the figures.
+pub(super) fn score_columns(group_by: &[FieldPath]) -> Arc<Columns> {
+    let first = [owned_value_path!("timestamp"), owned_value_path!("field")];
+    let keys = group_by.iter().map(|field| key_field(key::name(field)));
+    Columns::new(first.into_iter().chain(keys).chain(FIGURES.into_iter().map(OwnedValuePath::single_field)))
+}
+
+/// Where the value of a key's field stands.
+fn key_field(name: &str) -> OwnedValuePath {
+    owned_value_path!("key", name)
+}
+
 impl Plan<'_> {
     /// Reports all that is wrong.
     pub(super) fn check(&self, report: &mut Report) {
@@ -163,25 +189,6 @@ impl Watched<'_> {
         self.needs().and(Reads::Fields(of_windows))
     }
 
-    /// The fields of the events that leave by a port.
-    pub(super) fn makes(&self, port: &str) -> Makes {
-        match port {
-            "anomalies" => {
-                let fields = ANOMALY.into_iter().map(OwnedValuePath::single_field);
-                Makes::Fields(fields.chain(self.key_fields()).collect())
-            }
-            "scores" => Makes::Fields(self.score_columns().paths().to_vec()),
-            _ => Makes::Same,
-        }
-    }
-
-    /// The columns of scores: when, of what, whose, and the figures.
-    pub(super) fn score_columns(&self) -> Arc<Columns> {
-        let first = [owned_value_path!("timestamp"), owned_value_path!("field")];
-        let figures = FIGURES.into_iter().map(OwnedValuePath::single_field);
-        Columns::new(first.into_iter().chain(self.key_fields()).chain(figures))
-    }
-
     /// The fields that are judged.
     fn judged(&self) -> impl Iterator<Item = &FieldPath> {
         self.fields.iter().chain(self.count_field)
@@ -190,10 +197,6 @@ impl Watched<'_> {
     /// What an anomaly and a score name: the fields, with commas between them.
     pub(super) fn field(&self) -> String {
         self.fields.iter().map(key::name).collect::<Vec<_>>().join(", ")
-    }
-
-    fn key_fields(&self) -> impl Iterator<Item = OwnedValuePath> {
-        self.group_by.iter().map(|field| owned_value_path!("key", key::name(field)))
     }
 
     /// What a baseline is of: one with another fingerprint can't be gone on with. Thresholds and the like may change.

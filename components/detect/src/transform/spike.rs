@@ -207,7 +207,7 @@ baseline = { samples = 100, min_samples = 5 }
     }
 
     fn makes(&self, port: &str) -> Makes {
-        self.plan().watched.makes(port)
+        settings::makes(port, &self.group_by)
     }
 }
 

@@ -212,7 +212,7 @@ baseline = { samples = 1000, min_samples = 10, exclude_anomalies = true }
     }
 
     fn makes(&self, port: &str) -> Makes {
-        self.plan().watched.makes(port)
+        settings::makes(port, &self.group_by)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -50,10 +51,10 @@ pub(crate) fn assign(
     floors: &[Floor],
     write_key: impl Fn(usize, &mut Vec<u8>),
     panes: Panes,
-    lateness: i64,
+    allowed_lateness: Duration,
     now: Option<Time>,
 ) -> Assigned {
-    let mut floors = Floors::new(batch, floors, lateness);
+    let mut floors = Floors::new(batch, floors, allowed_lateness);
     let mut cursor = Cursor::new(panes);
     let mut table = Table::default();
     let mut cell_of = vec![NONE; batch.len()];
@@ -83,6 +84,7 @@ pub(crate) fn assign(
 /// What is closed for each block, as its rows go by.
 pub(crate) struct Floors {
     blocks: Vec<Progress>,
+    /// In microseconds.
     lateness: i64,
 }
 
@@ -99,7 +101,7 @@ struct Progress {
 
 impl Floors {
     /// At the beginning of the batch.
-    pub(crate) fn new(batch: &Batch, floors: &[Floor], lateness: i64) -> Self {
+    pub(crate) fn new(batch: &Batch, floors: &[Floor], allowed_lateness: Duration) -> Self {
         let leader = |place: usize| {
             let partition = &batch.blocks()[place].partition;
             batch.blocks()[..place].iter().position(|block| block.partition == *partition).unwrap_or(place)
@@ -110,6 +112,7 @@ impl Floors {
             Progress { floor, leader: leader(place), seen: Time::MIN, by_time }
         };
         let blocks = floors.iter().take(batch.blocks().len()).enumerate().map(progress).collect();
+        let lateness = i64::try_from(allowed_lateness.as_micros()).unwrap_or(i64::MAX);
         Self { blocks, lateness }
     }
 

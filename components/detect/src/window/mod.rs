@@ -36,4 +36,5 @@ pub(crate) use assign::{Floors, assign};
 pub use operator::{Part, Window, Yield};
 pub(crate) use panes::Panes;
 pub use settings::{Aggregate, Clock, Function, WindowSettings};
+pub(crate) use settings::{allowed_lateness, idle_timeout, max_ahead};
 pub use shard::Shard;

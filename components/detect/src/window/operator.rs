@@ -1,11 +1,11 @@
 //! The window as a keyed transform: splits batches into parts for the shards, and gathers what they emit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
-use logd_sdk::{Batch, Block, Body, Columns, ComponentId, Context, Field, Outputs, Partition, Port, Row, Slot, Time};
+use logd_sdk::{Batch, Block, Body, Columns, Context, Field, Outputs, Partition, Port, Row, Slot, Time};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::aggregate::{Rows, State};
@@ -15,6 +15,7 @@ use super::recipe::Recipe;
 use super::settings::{self, WindowSettings};
 use super::shard::{Closed, Shard};
 use super::tuple;
+use crate::max_keys::MaxKeys;
 
 /// No watermark that can have been told: something is told at the first step, so that those downstream know of the
 /// partition before its first event.
@@ -29,17 +30,14 @@ pub struct Window {
     columns: Arc<Columns>,
     /// The watermark that was told downstream, in microseconds.
     told: AtomicI64,
-    /// Its name.
-    id: ComponentId,
-    /// Whether it has been said that there are too many keys: it goes on for as long as there are, and is counted.
-    has_evicted: AtomicBool,
+    max_keys: MaxKeys,
 }
 
 /// What one batch has for one shard.
 #[derive(Debug)]
 pub struct Part {
-    /// How many shards there are, to share `max_keys` among them.
-    pub(super) shards: usize,
+    /// How many keys the shard may keep.
+    pub(super) capacity: usize,
     /// How many events a condition failed on.
     pub(super) failures: u64,
     /// What was folded, by key and windows.
@@ -84,8 +82,7 @@ impl Window {
             clock: context.clock.clone(),
             columns: Columns::new(Recipe::fields(settings)),
             told: AtomicI64::new(UNTOLD),
-            id: context.id.clone(),
-            has_evicted: AtomicBool::new(false),
+            max_keys: MaxKeys::new(&context.id, settings.max_keys),
         })
     }
 
@@ -134,33 +131,23 @@ impl Keyed for Window {
         if batch.is_empty() {
             return split;
         }
-        let widened;
-        let batch = if batch.columns().contains(&self.recipe.reads) {
-            batch
-        } else {
-            // A condition that reads the whole event names no fields, and then nobody has taken ours out.
-            widened = {
-                let mut batch = batch.clone();
-                batch.require(&self.recipe.reads);
-                batch
-            };
-            &widened
-        };
+        // A condition that reads the whole event names no fields, and then nobody has taken ours out.
+        let batch = &*batch.with_fields(&self.recipe.reads);
         let group_by = self.recipe.group_columns(batch);
-        let lateness = i64::try_from(self.timing.allowed_lateness.as_micros()).unwrap_or(i64::MAX);
         let now = self.timing.processing_time.then(|| self.clock.now());
         let write_key = |row: usize, key: &mut Vec<u8>| {
             for column in &group_by {
                 tuple::write_short(column.map_or(Field::Missing, |column| batch.field(row, column)), key);
             }
         };
-        let assigned = assign(batch, floors, write_key, self.recipe.panes, lateness, now);
+        let assigned = assign(batch, floors, write_key, self.recipe.panes, self.timing.allowed_lateness, now);
 
         let rows = Rows { batch, cell_of: &assigned.cell_of, cells: assigned.cells.len() };
         let mut failures = 0;
         let aggregates = self.recipe.aggregates.iter();
         let mut states: Vec<_> = aggregates.map(|aggregate| aggregate.fold(&rows, &mut failures).into_iter()).collect();
-        let part = || Part { shards, failures: 0, cells: Vec::new() };
+        let capacity = self.max_keys.of_shard(shards);
+        let part = || Part { capacity, failures: 0, cells: Vec::new() };
         for cell in assigned.cells {
             let key = &assigned.keys[cell.key];
             let states = states.iter_mut().filter_map(Iterator::next).collect();
@@ -182,10 +169,7 @@ impl Keyed for Window {
 
     fn gather(&self, step: Step<'_, Yield>, out: &mut Outputs) {
         let mut closed = Vec::new();
-        if step.yields.iter().any(|shard| shard.evicted > 0) && !self.has_evicted.swap(true, Ordering::Relaxed) {
-            let (component, limit) = (&self.id, self.recipe.max_keys);
-            tracing::warn!(%component, limit, "There are more keys than `max_keys`; the oldest are given up and counted.");
-        }
+        self.max_keys.note(step.yields.iter().map(|shard| shard.evicted).sum(), "given up");
         for shard in step.yields {
             out.error("key_evicted", shard.evicted);
             out.error("condition_failed", shard.failures);

@@ -29,8 +29,6 @@ pub(super) struct Recipe {
     pub(super) samples: Option<String>,
     /// What is read of the events.
     pub(super) reads: Arc<Columns>,
-    /// How many keys may have open windows.
-    pub(super) max_keys: usize,
     /// What a state is of: one with another fingerprint can't be gone on with. Names, quantiles and lateness may change.
     pub(super) fingerprint: u64,
 }
@@ -66,7 +64,6 @@ impl Recipe {
             aggregates,
             samples: samples(settings).map(str::to_owned),
             reads: Columns::new(reads),
-            max_keys: settings.max_keys,
             fingerprint: fingerprint(settings),
         })
     }

@@ -121,15 +121,15 @@ pub enum Clock {
     Processing,
 }
 
-fn allowed_lateness() -> Duration {
+pub(crate) fn allowed_lateness() -> Duration {
     ALLOWED_LATENESS
 }
 
-fn idle_timeout() -> Duration {
+pub(crate) fn idle_timeout() -> Duration {
     Duration::from_secs(30)
 }
 
-fn max_ahead() -> Duration {
+pub(crate) fn max_ahead() -> Duration {
     Duration::from_secs(600)
 }
 

@@ -186,7 +186,7 @@ impl keyed::Shard for Shard {
         let mut limit = usize::MAX;
         if let Some(part) = part {
             made.failures = part.failures;
-            limit = self.recipe.max_keys.div_ceil(part.shards.max(1));
+            limit = part.capacity;
             part.cells.into_iter().for_each(|folded| self.fold(folded));
         }
         while let Some(next) = self.due.first_entry().filter(|next| *next.key() <= watermark) {

@@ -1,5 +1,6 @@
 //! The batch: what travels through the graph.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -185,6 +186,16 @@ impl Batch {
                 value
             }
         }
+    }
+
+    /// The batch with the fields `wanted` taken out: itself, if all of them are already. See [`require`](Self::require).
+    #[must_use]
+    pub fn with_fields(&self, wanted: &Arc<Columns>) -> Cow<'_, Self> {
+        let mut batch = Cow::Borrowed(self);
+        if !self.columns.contains(wanted) {
+            batch.to_mut().require(wanted);
+        }
+        batch
     }
 
     /// Takes the fields `wanted` out, unless all of them are already. What a row lacks is missing.

@@ -2,7 +2,7 @@
 
 use super::{Account, Disagreement, agree, figure, is_alarm, unfounded};
 use crate::explain::figures::{short, span, two_digits};
-use crate::incident::{Anomaly, Kind, SignalEvidence};
+use crate::incident::{Anomaly, Kind, SignalEvidence, word};
 use crate::signals::Figures;
 
 /// How it came about.
@@ -27,7 +27,8 @@ pub(super) fn verify(anomaly: &Anomaly, evidence: &SignalEvidence) -> Result<(),
 }
 
 fn formula(figures: &Figures) -> String {
-    let (name, limit) = (name(figures), figures.limit());
+    // Its settings are named as its anomalies.
+    let (name, limit) = (word(figures.kind()), figures.limit());
     let over = span(std::time::Duration::from_secs(u64::from(figures.seconds())));
     let (score, threshold) = (two_digits(figures.score()), short(limit.threshold));
     format!("`{name}` over {over}: score {score} > {threshold}, and {} times the usual", short(limit.min_effect))
@@ -35,7 +36,7 @@ fn formula(figures: &Figures) -> String {
 
 /// What would have been no alarm: thresholds are divided by the sensitivity.
 fn quiet(figures: &Figures) -> Vec<String> {
-    let (name, limit, bounds) = (name(figures), figures.limit(), figures.bounds());
+    let (name, limit, bounds) = (word(figures.kind()), figures.limit(), figures.bounds());
     let edge = match figures.kind() {
         Kind::Silence => None,
         Kind::TrafficDrop => {
@@ -48,17 +49,4 @@ fn quiet(figures: &Figures) -> Vec<String> {
         figure(limit.threshold / figures.score(), f64::floor)
     );
     edge.into_iter().chain([sensitivity]).collect()
-}
-
-/// The signal as its settings have it.
-fn name(figures: &Figures) -> &'static str {
-    match figures.kind() {
-        Kind::Degradation => "degradation",
-        Kind::TailLatency => "tail_latency",
-        Kind::ErrorRate => "error_rate",
-        Kind::TrafficDrop => "traffic_drop",
-        Kind::TrafficSurge => "traffic_surge",
-        Kind::Silence => "silence",
-        _ => "latency",
-    }
 }

@@ -2,23 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::anyhow;
 use logd_sdk::condition::{Condition, Reads};
 use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
-use logd_sdk::{Batch, Columns, ComponentId, Context, Outputs, Port, Time};
+use logd_sdk::{Batch, Columns, Context, Outputs, Port, Time};
 use vrl::path::OwnedValuePath;
 
 use super::super::gauges::Series;
 use super::super::key::{self, GroupBy};
 use super::super::keyed::{EVICTED, Errors};
+use super::super::settings::score_columns;
 use super::events;
 use super::related::relate;
 use super::settings::DetectSettings;
 use super::shard::{Shard, Shared, Yield};
 use crate::explain::Measure;
 use crate::incident::Identity;
+use crate::max_keys::MaxKeys;
 use crate::signals::{Bucket, Watch};
 use crate::window::{Panes, assign};
 
@@ -41,11 +42,7 @@ pub(crate) struct Detect {
     reads: Arc<Columns>,
     /// The fields of a score.
     scores: Arc<Columns>,
-    max_keys: usize,
-    /// Its name.
-    id: ComponentId,
-    /// Whether it has been said that there are too many keys: it goes on for as long as there are, and is counted.
-    has_evicted: AtomicBool,
+    max_keys: MaxKeys,
 }
 
 /// Where an event says what.
@@ -124,10 +121,8 @@ impl Detect {
             error,
             marker,
             reads: Columns::new(reads),
-            scores: settings.score_columns(),
-            max_keys: settings.max_keys,
-            id: context.id.clone(),
-            has_evicted: AtomicBool::new(false),
+            scores: score_columns(&settings.group_by),
+            max_keys: MaxKeys::new(&context.id, settings.max_keys),
         })
     }
 
@@ -181,24 +176,14 @@ impl Keyed for Detect {
 
     fn split(&self, batch: &Batch, floors: &[Floor], shards: usize) -> Split<Part> {
         let mut split = Split::empty(0, batch.blocks().len());
-        let capacity = self.max_keys.div_ceil(shards.max(1));
+        let capacity = self.max_keys.of_shard(shards);
         let part = || Part { buckets: Vec::new(), capacity, late: Vec::new(), errors: BTreeMap::new() };
         let mut parts: Vec<Part> = std::iter::repeat_with(part).take(shards.max(1)).collect();
-        let widened;
-        let batch = if batch.columns().contains(&self.reads) {
-            batch
-        } else {
-            // A condition that reads the whole event names no fields, and then nobody has taken ours out.
-            widened = {
-                let mut batch = batch.clone();
-                batch.require(&self.reads);
-                batch
-            };
-            &widened
-        };
+        // A condition that reads the whole event names no fields, and then nobody has taken ours out.
+        let batch = &*batch.with_fields(&self.reads);
         let group_by = self.shared.group_by.places(batch);
-        let lateness = i64::try_from(self.timing.allowed_lateness.as_micros()).unwrap_or(i64::MAX);
-        let assigned = assign(batch, floors, |row, key| group_by.write(batch, row, key), self.panes, lateness, None);
+        let write_key = |row: usize, key: &mut Vec<u8>| group_by.write(batch, row, key);
+        let assigned = assign(batch, floors, write_key, self.panes, self.timing.allowed_lateness, None);
         let buckets = self.fold(batch, &assigned.cell_of, assigned.cells.len(), &mut parts[0].errors);
         for (cell, bucket) in assigned.cells.into_iter().zip(buckets) {
             let key = &assigned.keys[cell.key];
@@ -227,10 +212,7 @@ impl Keyed for Detect {
             evicted += made.errors.get(EVICTED).copied().unwrap_or(0);
             made.errors.iter().for_each(|(kind, &count)| out.error(kind, count));
         }
-        if evicted > 0 && !self.has_evicted.swap(true, Ordering::Relaxed) {
-            let (component, limit) = (&self.id, self.max_keys);
-            tracing::warn!(%component, limit, "There are more keys than `max_keys`; the oldest are forgotten and counted.");
-        }
+        self.max_keys.note(evicted, "forgotten");
         self.shared.series.total.set_open(open);
         if let Some(batch) = step.batch {
             send(batch, &late, out);

@@ -3,20 +3,17 @@
 use logd_sdk::component::{KeyedSettings, Makes};
 use logd_sdk::condition::{Conditions, Reads};
 use logd_sdk::settings::{Duration, FieldPath};
-use logd_sdk::{Check, Columns, Context, Settings};
+use logd_sdk::{Check, Context, Settings};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use vrl::owned_value_path;
 use vrl::path::OwnedValuePath;
 use xxhash_rust::xxh3::xxh3_64;
 
-use std::sync::Arc;
-
-use super::super::key;
-use super::super::settings::{ANOMALY, FIGURES, cooldown, max_series};
+use super::super::settings::{cooldown, makes, max_series};
 use super::check::check;
 use super::operator::Detect;
 use crate::signals::{self, ErrorSettings, SignalSettings};
+use crate::window;
 
 /// Finds what is wrong with services, by the events that they send: slower answers, more very slow ones, more errors,
 /// less or more traffic than is usual at this time of day, silence, and a service that becomes slower little by little.
@@ -79,14 +76,14 @@ pub(crate) struct DetectSettings {
     /// what is usual is learned anew from there on, in minutes.
     pub(super) deploy_marker: Option<String>,
     /// How far behind the greatest time of its partition an event may be; alarms come that much later.
-    #[serde(default = "allowed_lateness")]
+    #[serde(default = "window::allowed_lateness")]
     pub(super) allowed_lateness: Duration,
     /// After this long without an event a partition (a file, a Kafka partition) no longer holds time up. If all are silent,
     /// time goes on with the clock, so that silence is found.
-    #[serde(default = "idle_timeout")]
+    #[serde(default = "window::idle_timeout")]
     pub(super) idle_timeout: Duration,
     /// How far ahead an event's time may be, of the clock or of its partition. What is further ahead counts as late.
-    #[serde(default = "max_ahead")]
+    #[serde(default = "window::max_ahead")]
     pub(super) max_ahead: Duration,
     /// How many keys are remembered. Each takes 2 KiB at its first event and about 60 KiB after a week; one of its first day
     /// that has sent nothing for two hours is forgotten, as is any after a week of silence. Beyond the limit those whose last
@@ -128,18 +125,6 @@ fn rebase_after() -> Duration {
     Duration::from_secs(2 * 3600)
 }
 
-fn allowed_lateness() -> Duration {
-    Duration::from_secs(5)
-}
-
-fn idle_timeout() -> Duration {
-    Duration::from_secs(30)
-}
-
-fn max_ahead() -> Duration {
-    Duration::from_secs(600)
-}
-
 fn max_keys() -> usize {
     10_000
 }
@@ -174,17 +159,6 @@ impl DetectSettings {
     /// The conditions.
     pub(super) fn conditions(&self) -> impl Iterator<Item = &str> {
         [&self.fields.error, &self.deploy_marker].into_iter().flatten().map(String::as_str)
-    }
-
-    /// The columns of scores: when, of what, whose, and the figures.
-    pub(super) fn score_columns(&self) -> Arc<Columns> {
-        let first = [owned_value_path!("timestamp"), owned_value_path!("field")];
-        let figures = FIGURES.into_iter().map(OwnedValuePath::single_field);
-        Columns::new(first.into_iter().chain(self.key_fields()).chain(figures))
-    }
-
-    fn key_fields(&self) -> impl Iterator<Item = OwnedValuePath> {
-        self.group_by.iter().map(|field| owned_value_path!("key", key::name(field)))
     }
 
     /// What a state is of: one with another fingerprint can't be gone on with. Thresholds and the like may change.
@@ -222,14 +196,7 @@ latency.min_effect = 1.3
     }
 
     fn makes(&self, port: &str) -> Makes {
-        match port {
-            "anomalies" => {
-                let fields = ANOMALY.into_iter().map(OwnedValuePath::single_field);
-                Makes::Fields(fields.chain(self.key_fields()).collect())
-            }
-            "scores" => Makes::Fields(self.score_columns().paths().to_vec()),
-            _ => Makes::Same,
-        }
+        makes(port, &self.group_by)
     }
 }
 

@@ -3,25 +3,19 @@
 
 #![allow(clippy::print_stdout, reason = "an example shows its result")]
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use bytes::Bytes;
 use logd_sdk::component::{Makes, SinkSettings, TransformSettings};
-use logd_sdk::condition::{Condition, Conditions};
 #[cfg(test)]
-use logd_sdk::contract::{self, Bench};
+use logd_sdk::contract::Bench;
+use logd_sdk::contract::{self, NoConditions};
 use logd_sdk::event::write_json;
-use logd_sdk::meters::Meters;
 use logd_sdk::outputs::Discard;
 use logd_sdk::report::Report;
-use logd_sdk::settings::{Address, Fault};
+use logd_sdk::settings::Address;
 use logd_sdk::sink::{Attempt, Sink};
 use logd_sdk::transform::Transform;
-use logd_sdk::{
-    Batch, Block, Check, Clock, Columns, Component, ComponentId, Context, Outputs, Partition, Plan, Port, Row,
-    Settings, Time,
-};
+use logd_sdk::{Batch, Block, Check, Component, Context, Outputs, Partition, Plan, Port, Row, Settings, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::net::UdpSocket;
@@ -156,7 +150,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 /// Parses and checks settings, as the loader does (it also knows file, line and column of each mistake), and makes what
-/// the component is built with.
+/// the component is built with. Neither of the two asks for a condition; the daemon hands out those of the `parse` family.
 fn plan(name: &str, settings: &str) -> anyhow::Result<(Plan, Context)> {
     let component = COMPONENTS.iter().find(|component| component.name == name).context("no such component")?;
     let plan = (component.parse)(DeTable::parse(settings)?)?;
@@ -165,32 +159,12 @@ fn plan(name: &str, settings: &str) -> anyhow::Result<(Plan, Context)> {
     if let Some(problem) = report.problems().first() {
         anyhow::bail!("{}: {}", problem.key, problem.message);
     }
-    let id = ComponentId::new("example", name);
     let context = Context {
-        meters: Meters::new(&id, component.kind.name(), component.name),
-        id,
-        clock: Clock::system(),
-        columns: Columns::new([]),
-        conditions: Arc::new(NoConditions),
         data_dir: "data".into(),
         once: true,
-        dry_run: false,
-        lineage: "test".into(),
-        health: logd_sdk::Health::default(),
-        epochs: logd_sdk::Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
+        ..contract::context("example", name, component.kind.name(), component.name)
     };
     Ok((plan, context))
-}
-
-/// Neither of the two asks for a condition; the daemon hands out those of the `parse` family.
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(vec![Fault::new("there are no conditions here")])
-    }
 }
 
 /// A batch as a source makes it: one block of bytes, and rows that point into it.
@@ -219,7 +193,7 @@ fn keep_the_contract() {
     for component in COMPONENTS {
         let folder = tempfile::tempdir().expect("a folder");
         let metrics = std::collections::BTreeSet::new();
-        let bench = Bench { conditions: Arc::new(NoConditions), folder: folder.path(), metrics: &metrics };
+        let bench = Bench { conditions: std::sync::Arc::new(NoConditions), folder: folder.path(), metrics: &metrics };
         assert_eq!(contract::check(component, &bench), Vec::<String>::new(), "{}", component.name);
     }
 }

@@ -85,7 +85,7 @@ fn edits_hold_while_it_runs() {
     let moved = Client::new(&second).bearer(&token);
     shop.wait_for("the other address", || moved.try_send("GET", ME, b"").is_some_and(|reply| reply.status == 200));
     shop.wait_for("the end of the old one", || Client::new(&first).try_send("GET", ME, b"").is_none());
-    assert_eq!(served(&shop.logd.err()).last(), Some(&second));
+    shop.logd.wait_for("a word on it", |logd| served(&logd.err()).last() == Some(&second));
 
     // An address that can't be had changes nothing, and an edit back is fine.
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");

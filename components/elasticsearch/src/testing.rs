@@ -5,14 +5,10 @@ mod stand_in;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use logd_sdk::condition::{Condition, Conditions};
 use logd_sdk::contract;
-use logd_sdk::meters::Meters;
+pub(crate) use logd_sdk::contract::NoConditions;
 use logd_sdk::report::Report;
-use logd_sdk::settings::Fault;
-use logd_sdk::{
-    Batch, Block, Body, Check, Clock, ComponentId, Context, Epochs, Health, Partition, Row, Settings, Time,
-};
+use logd_sdk::{Batch, Block, Body, Check, Clock, Context, Partition, Row, Settings, Time};
 use vrl::value::Value;
 
 pub(crate) use self::stand_in::{Request, Say, StandIn};
@@ -22,33 +18,9 @@ use crate::settings::ElasticsearchSettings;
 /// The clock of all tests: 2026-11-23T14:03:10Z.
 pub(crate) const NOW: Time = Time::from_micros(1_795_442_590_000_000);
 
-/// There are none.
-pub(crate) struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
-
 /// The context of a sink.
 pub(crate) fn context() -> Context {
-    let id = ComponentId::new("test", "store");
-    Context {
-        meters: Meters::new(&id, "sink", "elasticsearch"),
-        id,
-        clock: Clock::fixed(NOW),
-        columns: Arc::default(),
-        conditions: Arc::new(NoConditions),
-        data_dir: "unused".into(),
-        once: false,
-        dry_run: false,
-        lineage: "test".into(),
-        health: Health::default(),
-        epochs: Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
-    }
+    Context { clock: Clock::fixed(NOW), ..contract::context("test", "store", "sink", "elasticsearch") }
 }
 
 /// Settings from TOML.

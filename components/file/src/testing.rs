@@ -3,45 +3,24 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use logd_sdk::condition::{Condition, Conditions};
-use logd_sdk::meters::Meters;
+use logd_sdk::contract::{self, NoConditions};
 use logd_sdk::report::Report;
-use logd_sdk::settings::Fault;
 use logd_sdk::source::{Next, Source};
-use logd_sdk::{Batch, Block, Check, Clock, Component, ComponentId, Context, Partition, Row, Settings, Time};
+use logd_sdk::{Batch, Block, Check, Clock, Component, Context, Partition, Row, Settings, Time};
 
 use crate::file_source::{FileSource, FileSourceSettings};
 
 /// The clock of all tests: 2026-11-23T14:03:10Z.
 pub(crate) const NOW: Time = Time::from_micros(1_795_442_590_000_000);
 
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
-
 /// The context of a component that may keep files in `data_dir`.
 pub(crate) fn context(data_dir: &Path, once: bool) -> Context {
-    let id = ComponentId::new("test", "files");
     Context {
-        meters: Meters::new(&id, "source", "file"),
-        id,
         clock: Clock::fixed(NOW),
-        columns: Arc::default(),
-        conditions: Arc::new(NoConditions),
         data_dir: data_dir.to_owned(),
         once,
-        dry_run: false,
-        lineage: "test".into(),
-        health: logd_sdk::Health::default(),
-        epochs: logd_sdk::Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
+        ..contract::context("test", "files", "source", "file")
     }
 }
 

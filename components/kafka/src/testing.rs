@@ -1,19 +1,8 @@
 //! What the tests of this crate share: settings that are read and checked.
 
-use std::sync::Arc;
-
-use logd_sdk::condition::{Condition, Conditions};
+use logd_sdk::contract::NoConditions;
 use logd_sdk::report::Report;
-use logd_sdk::settings::Fault;
 use logd_sdk::{Check, Component, Settings};
-
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
 
 /// Asserts that a component reads its own example, by the way that the daemon takes.
 pub(crate) fn reads_its_example<S: Settings>() {

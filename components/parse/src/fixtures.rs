@@ -4,12 +4,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use logd_sdk::meters::Meters;
+use logd_sdk::contract;
 use logd_sdk::report::{Problem, Report};
 use logd_sdk::transform::Transform;
 use logd_sdk::{
-    Batch, Block, Body, Check, Clock, Columns, Component, ComponentId, Context, Outputs, Partition, Plan, Port, Row,
-    Time,
+    Batch, Block, Body, Check, Clock, Columns, Component, Context, Outputs, Partition, Plan, Port, Row, Time,
 };
 use toml::de::DeTable;
 use vrl::path::OwnedValuePath;
@@ -45,21 +44,12 @@ pub(crate) fn columns(paths: &[&str]) -> Arc<Columns> {
 
 /// A context below which `read` is read.
 pub(crate) fn context(read: &[&str]) -> Context {
-    let id = ComponentId::new("test", "it");
     Context {
-        meters: Meters::new(&id, "transform", "test"),
-        id,
         clock: Clock::fixed(ARRIVAL),
         columns: columns(read),
         conditions: crate::conditions(),
         data_dir: "/nonexistent".into(),
-        once: false,
-        dry_run: false,
-        lineage: "test".into(),
-        health: logd_sdk::Health::default(),
-        epochs: logd_sdk::Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
+        ..contract::context("test", "it", "transform", "test")
     }
 }
 

@@ -178,21 +178,11 @@ impl SinkSettings for PrometheusSettings {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
-    use logd_sdk::condition::Condition;
+    use logd_sdk::contract::NoConditions;
     use logd_sdk::report::Report;
-    use logd_sdk::settings::Fault;
 
     use super::*;
-
-    struct NoConditions;
-
-    impl Conditions for NoConditions {
-        fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-            Err(Vec::new())
-        }
-    }
 
     fn problems(text: &str) -> Vec<String> {
         let settings: PrometheusSettings = toml::from_str(text).expect("settings");

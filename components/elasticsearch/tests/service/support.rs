@@ -1,7 +1,6 @@
 //! A service that is started and stopped, a sink as the daemon would build it, and events to deliver.
 
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +10,11 @@ use elasticsearch::http::Method;
 use elasticsearch::http::headers::HeaderMap;
 use elasticsearch::http::transport::Transport;
 use logd_elasticsearch::COMPONENTS;
-use logd_sdk::condition::{Condition, Conditions, Reads};
+use logd_sdk::condition::Reads;
+use logd_sdk::contract::{self, NoConditions};
 use logd_sdk::erased::AnySink;
-use logd_sdk::meters::Meters;
 use logd_sdk::report::Report;
-use logd_sdk::settings::Fault;
-use logd_sdk::{
-    Batch, Block, Body, Check, Clock, Columns, ComponentId, Context, Epochs, Health, Partition, Plan, Row, Time,
-};
+use logd_sdk::{Batch, Block, Body, Check, Clock, Columns, Context, Partition, Plan, Row, Time};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -122,14 +118,6 @@ impl Drop for Service {
     }
 }
 
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
-
 /// A sink, and what it reads.
 #[derive(Clone)]
 pub(crate) struct Store {
@@ -144,22 +132,8 @@ impl Store {
         plan.describe().check(&mut Check { report: &mut report, conditions: &NoConditions });
         assert_eq!(report.problems(), []);
         let Reads::Fields(reads) = plan.describe().reads(&NoConditions) else { panic!("a sink that reads all") };
-        let id = ComponentId::new("test", "store");
-        let context = Context {
-            meters: Meters::new(&id, "sink", "elasticsearch"),
-            id,
-            clock: Clock::fixed(NOW),
-            columns: Arc::default(),
-            conditions: Arc::new(NoConditions),
-            data_dir: Path::new("unused").to_owned(),
-            once: false,
-            dry_run: false,
-            lineage: "test".into(),
-            health: Health::default(),
-            epochs: Epochs::default(),
-            listeners: logd_sdk::http::Listeners::default(),
-            shared: logd_sdk::http::Extensions::default(),
-        };
+        let context =
+            Context { clock: Clock::fixed(NOW), ..contract::context("test", "store", "sink", "elasticsearch") };
         let Plan::Sink(plan) = plan else { panic!("no sink") };
         Self { sink: plan.build(&context).await.unwrap(), reads: Columns::new(reads) }
     }

@@ -1,21 +1,11 @@
 //! The settings: what they make, and what they refuse.
 
-use std::sync::Arc;
-
-use logd_sdk::condition::{Condition, Conditions};
+use logd_sdk::contract::NoConditions;
 use logd_sdk::settings::Fault;
 use toml::de::DeTable;
 
 use super::*;
 use crate::COMPONENTS;
-
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
 
 /// What is wrong with a text: the message of the type that refused it, or all that `check` finds, with its key.
 fn problems(text: &str) -> Vec<String> {

@@ -1,14 +1,11 @@
 //! The source in paused time: its pace, its positions, its end, and what it makes of stops.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use logd_sdk::component::SourceSettings;
-use logd_sdk::condition::{Condition, Conditions};
-use logd_sdk::meters::Meters;
-use logd_sdk::settings::Fault;
+use logd_sdk::contract;
 use logd_sdk::source::{Next, Source};
-use logd_sdk::{Batch, Body, Clock, ComponentId, Context, Time};
+use logd_sdk::{Batch, Body, Clock, Context, Time};
 use tokio::time::{Instant, timeout};
 
 use super::GeneratorSource;
@@ -16,14 +13,6 @@ use crate::{GeneratorSettings, Plan, write_lines};
 
 const SECOND: i64 = 1_000_000;
 const START: i64 = 1_700_000_000_000_000;
-
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
 
 /// An event: its offset, its time, its text.
 pub(super) type Event = (u64, i64, String);
@@ -37,22 +26,7 @@ fn settings(text: &str) -> GeneratorSettings {
 }
 
 async fn named(id: &str, text: &str, clock: &Clock) -> GeneratorSource {
-    let id = ComponentId::new("demo", id);
-    let context = Context {
-        meters: Meters::new(&id, "source", "generator"),
-        id,
-        clock: clock.clone(),
-        columns: Arc::default(),
-        conditions: Arc::new(NoConditions),
-        data_dir: "unused".into(),
-        once: false,
-        dry_run: false,
-        lineage: "test".into(),
-        health: logd_sdk::Health::default(),
-        epochs: logd_sdk::Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
-    };
+    let context = Context { clock: clock.clone(), ..contract::context("demo", id, "source", "generator") };
     settings(text).build(&context).await.unwrap()
 }
 

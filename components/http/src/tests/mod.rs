@@ -10,13 +10,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use logd_sdk::condition::{Condition, Conditions};
 use logd_sdk::contract;
+pub(crate) use logd_sdk::contract::NoConditions;
 use logd_sdk::http::Limits;
-use logd_sdk::meters::Meters;
-use logd_sdk::settings::Fault;
 use logd_sdk::source::{Next, Source};
-use logd_sdk::{Batch, Clock, Columns, ComponentId, Context, Settings as _, Time};
+use logd_sdk::{Batch, Clock, Columns, Context, Settings as _, Time};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -32,31 +30,13 @@ const HANG: Duration = Duration::from_secs(30);
 /// The clock of all tests: 2026-11-23T14:03:10Z.
 pub(crate) const NOW: Time = Time::from_micros(1_795_442_590_000_000);
 
-pub(crate) struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
-
 /// The context of a source of which these fields are read.
 pub(crate) fn context(fields: &[&str]) -> Context {
-    let id = ComponentId::new("test", "http");
     Context {
-        meters: Meters::new(&id, "source", "http"),
-        id,
         clock: Clock::fixed(NOW),
         columns: Columns::new(fields.iter().map(|field| OwnedValuePath::single_field(field))),
-        conditions: Arc::new(NoConditions),
         data_dir: "data".into(),
-        once: false,
-        dry_run: false,
-        lineage: "test".into(),
-        health: logd_sdk::Health::default(),
-        epochs: logd_sdk::Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
+        ..contract::context("test", "http", "source", "http")
     }
 }
 

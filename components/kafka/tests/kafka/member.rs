@@ -5,12 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use logd_sdk::component::Kind;
-use logd_sdk::condition::{Condition, Conditions};
+use logd_sdk::contract;
 use logd_sdk::erased::{AnySink, AnySource};
-use logd_sdk::meters::Meters;
-use logd_sdk::settings::Fault;
 use logd_sdk::source::Next;
-use logd_sdk::{Batch, Clock, ComponentId, Context, Epochs, Health, Plan, Time};
+use logd_sdk::{Batch, Context, Epochs, Health, Plan, Time};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -18,31 +16,12 @@ use tokio::time::{Instant, sleep, timeout};
 /// How long anything may take. A loaded machine is slow, not wrong.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
-
 /// The context of the component `id` in the daemon `lineage`.
 pub(crate) fn context(id: &str, lineage: &str) -> Context {
-    let id = ComponentId::new("test", id);
     Context {
-        meters: Meters::new(&id, "source", "kafka"),
-        id,
-        clock: Clock::system(),
-        columns: Arc::default(),
-        conditions: Arc::new(NoConditions),
         data_dir: std::env::temp_dir(),
-        once: false,
-        dry_run: false,
         lineage: lineage.into(),
-        health: Health::default(),
-        epochs: Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
+        ..contract::context("test", id, "source", "kafka")
     }
 }
 

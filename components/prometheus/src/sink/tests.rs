@@ -1,10 +1,7 @@
-use std::sync::Arc;
-
 use bytes::Bytes;
 use logd_sdk::component::SinkSettings;
-use logd_sdk::condition::{Condition, Conditions};
-use logd_sdk::settings::Fault;
-use logd_sdk::{Block, Body, Clock, Columns, ComponentId, Context, Partition, Row, Slot, Time};
+use logd_sdk::contract::{self};
+use logd_sdk::{Block, Body, Columns, ComponentId, Context, Partition, Row, Slot, Time};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::runtime::Builder;
 use vrl::path::parse_value_path;
@@ -12,31 +9,8 @@ use vrl::path::parse_value_path;
 use super::*;
 use crate::PrometheusSettings;
 
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
-
 fn context() -> Context {
-    let id = ComponentId::new("my-shop", "gauges");
-    Context {
-        meters: Meters::new(&id, "sink", "prometheus"),
-        id,
-        clock: Clock::system(),
-        columns: Columns::new([]),
-        conditions: Arc::new(NoConditions),
-        data_dir: "data".into(),
-        once: false,
-        dry_run: false,
-        lineage: "test".into(),
-        health: logd_sdk::Health::default(),
-        epochs: logd_sdk::Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
-    }
+    Context { data_dir: "data".into(), ..contract::context("my-shop", "gauges", "sink", "prometheus") }
 }
 
 /// What a window makes: `service`, `error_rate`, `count`, `window.end`.

@@ -10,12 +10,11 @@ use anyhow::Context as _;
 use tokio::runtime::Builder;
 use tokio::time::error::Elapsed;
 
-use super::Bench;
+use super::{Bench, alone};
+use crate::Context;
 use crate::component::{Component, Plan};
 use crate::condition::Reads;
 use crate::event::Columns;
-use crate::meters::Meters;
-use crate::{Clock, ComponentId, Context, Epochs, Health};
 
 /// How long a component may take to be built.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -50,25 +49,16 @@ pub(super) fn tasks(component: &Component, plan: &Plan, bench: &Bench<'_>) -> an
 
 /// What the component is built with.
 pub(super) fn context(component: &Component, plan: &Plan, bench: &Bench<'_>) -> Context {
-    let id = ComponentId::new("contract", "it");
     let columns = match plan.describe().reads(bench.conditions.as_ref()) {
         Reads::Fields(paths) => Columns::new(paths),
         Reads::Whole => Arc::default(),
     };
     Context {
-        meters: Meters::new(&id, component.kind.name(), component.name),
-        id,
-        clock: Clock::system(),
         columns,
         conditions: Arc::clone(&bench.conditions),
         data_dir: bench.folder.join("components"),
-        once: false,
         dry_run: true,
-        lineage: "contract".into(),
-        health: Health::default(),
-        epochs: Epochs::default(),
-        listeners: crate::http::Listeners::default(),
-        shared: crate::http::Extensions::default(),
+        ..alone::context("contract", "it", component.kind.name(), component.name)
     }
 }
 

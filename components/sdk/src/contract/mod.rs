@@ -17,6 +17,7 @@
 //! into it.
 
 mod accounts;
+mod alone;
 mod build;
 mod events;
 mod metrics;
@@ -39,6 +40,7 @@ use crate::report::{KeyPath, Problem, Report, Severity};
 use crate::settings::TextFile;
 use crate::sink::Attempt;
 
+pub use alone::{NoConditions, context};
 pub use secrets::{CANARY, Planted, with_secrets};
 
 /// What the suite needs of its caller.

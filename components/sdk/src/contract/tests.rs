@@ -7,19 +7,10 @@ use serde::Deserialize;
 
 use super::*;
 use crate::component::{SinkSettings, TransformSettings};
-use crate::condition::Condition;
-use crate::settings::{Fault, Secret};
+use crate::settings::Secret;
 use crate::sink::Sink;
 use crate::transform::Transform;
 use crate::{Context, Outputs, Port, Settings};
-
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(vec![Fault::new("there are no conditions here")])
-    }
-}
 
 fn breaches(component: &Component) -> Vec<String> {
     let folder = std::env::temp_dir().join(format!("logd-contract-{}-{}", std::process::id(), component.name));

@@ -10,44 +10,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use logd_sdk::component::KeyedSettings as _;
-use logd_sdk::condition::{Condition, Conditions, Reads};
+use logd_sdk::condition::Reads;
+use logd_sdk::contract::{self, NoConditions};
 use logd_sdk::keyed::{Floor, Keyed, Shard as _, Step, shard_of};
-use logd_sdk::meters::Meters;
-use logd_sdk::settings::Fault;
-use logd_sdk::{
-    Batch, Block, Body, Clock, Columns, ComponentId, Context, Outputs, Partition, Port, Row, Settings as _, Time,
-};
+use logd_sdk::{Batch, Block, Body, Clock, Columns, Context, Outputs, Partition, Port, Row, Settings as _, Time};
 use serde_json::Value as Json;
 
 use super::PatternSettings;
 use super::operator::Patterns;
 use super::shard::{Part, Shard};
 
-/// There are no conditions in it.
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
-
 fn context() -> Context {
-    let id = ComponentId::new("demo", "patterns");
     Context {
-        meters: Meters::new(&id, "transform", "pattern"),
-        id,
         clock: Clock::fixed(Time::EPOCH),
-        columns: Arc::default(),
-        conditions: Arc::new(NoConditions),
-        data_dir: "unused".into(),
         once: true,
-        dry_run: false,
-        lineage: "test".into(),
-        health: logd_sdk::Health::default(),
-        epochs: logd_sdk::Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
+        ..contract::context("demo", "patterns", "transform", "pattern")
     }
 }
 

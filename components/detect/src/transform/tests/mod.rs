@@ -13,28 +13,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use logd_sdk::component::{Component, Kind};
-use logd_sdk::condition::{Condition, Conditions, Reads};
+use logd_sdk::condition::Reads;
+use logd_sdk::contract::{self, NoConditions};
 use logd_sdk::erased::{AnyKeyed, AnyShard};
 use logd_sdk::keyed::{Floor, Step, shard_of};
-use logd_sdk::meters::Meters;
 use logd_sdk::settings::Fault;
-use logd_sdk::{
-    Batch, Block, Body, Clock, Columns, ComponentId, Context, Outputs, Partition, Plan, Port, Row, Slot, Time,
-};
+use logd_sdk::{Batch, Block, Body, Clock, Columns, Context, Outputs, Partition, Plan, Port, Row, Slot, Time};
 use serde_json::Value as Json;
 use toml::de::DeTable;
 use vrl::path::parse_value_path;
 
 use crate::COMPONENTS;
-
-/// Detectors have no conditions.
-struct NoConditions;
-
-impl Conditions for NoConditions {
-    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, Vec<Fault>> {
-        Err(Vec::new())
-    }
-}
 
 fn component(name: &str) -> &'static Component {
     let found = COMPONENTS.iter().find(|component| component.name == name && component.kind == Kind::Transform);
@@ -46,22 +35,7 @@ fn plan(name: &str, toml: &str) -> Plan {
 }
 
 fn context(id: &str, component_type: &'static str, clock: Clock) -> Context {
-    let id = ComponentId::new("demo", id);
-    Context {
-        meters: Meters::new(&id, "transform", component_type),
-        id,
-        clock,
-        columns: Arc::default(),
-        conditions: Arc::new(NoConditions),
-        data_dir: "unused".into(),
-        once: true,
-        dry_run: false,
-        lineage: "test".into(),
-        health: logd_sdk::Health::default(),
-        epochs: logd_sdk::Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
-    }
+    Context { clock, once: true, ..contract::context("demo", id, "transform", component_type) }
 }
 
 /// Runs a detector as the daemon does.

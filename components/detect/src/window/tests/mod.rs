@@ -12,10 +12,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use logd_sdk::component::KeyedSettings;
 use logd_sdk::condition::{Condition, Conditions, Reads};
+use logd_sdk::contract;
 use logd_sdk::keyed::{Floor, Keyed, Shard as _, Step};
-use logd_sdk::meters::Meters;
 use logd_sdk::settings::Fault;
-use logd_sdk::{Batch, Block, Body, Clock, ComponentId, Context, Field, Outputs, Partition, Port, Row, Time};
+use logd_sdk::{Batch, Block, Body, Clock, Context, Field, Outputs, Partition, Port, Row, Time};
 use vrl::path::{OwnedValuePath, parse_value_path};
 
 use super::{Shard, Window, WindowSettings};
@@ -57,21 +57,11 @@ impl Condition for Equals {
 }
 
 fn context(clock: Clock) -> Context {
-    let id = ComponentId::new("test", "window");
     Context {
-        meters: Meters::new(&id, "transform", "window"),
-        id,
         clock,
-        columns: Arc::default(),
         conditions: Arc::new(Toy),
-        data_dir: "unused".into(),
         once: true,
-        dry_run: false,
-        lineage: "test".into(),
-        health: logd_sdk::Health::default(),
-        epochs: logd_sdk::Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
+        ..contract::context("test", "window", "transform", "window")
     }
 }
 

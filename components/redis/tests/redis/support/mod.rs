@@ -12,10 +12,9 @@ use logd_redis::{Redis, RedisSettings};
 use logd_sdk::component::{Settings, SinkSettings};
 use logd_sdk::condition::{Condition, Conditions, Reads};
 use logd_sdk::contract;
-use logd_sdk::meters::Meters;
 use logd_sdk::settings::{Fault, FieldPath};
 use logd_sdk::sink::Sink;
-use logd_sdk::{Batch, Block, Body, Clock, Columns, ComponentId, Context, Epochs, Health, Partition, Row, Time};
+use logd_sdk::{Batch, Block, Body, Clock, Columns, Context, Health, Partition, Row, Time};
 use tokio::time::Instant;
 
 pub(crate) use self::proxy::Proxy;
@@ -29,21 +28,13 @@ pub(crate) const NOW: Time = Time::from_micros(1_795_442_590_000_000);
 
 /// A sink as the daemon builds it, with the state of this lineage.
 pub(crate) async fn sink_of(settings: &RedisSettings, lineage: &str, health: &Health) -> Redis {
-    let id = ComponentId::new("test", "counters");
     let context = Context {
-        meters: Meters::new(&id, "sink", "redis"),
-        id,
         clock: Clock::fixed(NOW),
-        columns: Arc::default(),
         conditions: Arc::new(Levels),
         data_dir: Path::new("/nowhere").to_owned(),
-        once: false,
-        dry_run: false,
         lineage: lineage.into(),
         health: health.clone(),
-        epochs: Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
+        ..contract::context("test", "counters", "sink", "redis")
     };
     settings.build(&context).await.expect("built")
 }

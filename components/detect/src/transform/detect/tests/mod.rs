@@ -10,10 +10,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use logd_sdk::component::KeyedSettings;
 use logd_sdk::condition::{Condition, Conditions, Reads};
+use logd_sdk::contract;
 use logd_sdk::keyed::{Floor, Keyed, Shard as _, Step, shard_of};
-use logd_sdk::meters::Meters;
 use logd_sdk::settings::Fault;
-use logd_sdk::{Batch, Block, Body, Clock, Columns, ComponentId, Context, Outputs, Partition, Port, Row, Time};
+use logd_sdk::{Batch, Block, Body, Clock, Columns, Context, Outputs, Partition, Port, Row, Time};
 use serde_json::Value;
 use vrl::path::OwnedValuePath;
 
@@ -54,21 +54,11 @@ impl Condition for Flag {
 }
 
 fn context() -> Context {
-    let id = ComponentId::new("test", "health");
     Context {
-        meters: Meters::new(&id, "transform", "detect"),
-        id,
         clock: Clock::fixed(Time::EPOCH),
-        columns: Arc::default(),
         conditions: Arc::new(Flags),
-        data_dir: "unused".into(),
         once: true,
-        dry_run: false,
-        lineage: "test".into(),
-        health: logd_sdk::Health::default(),
-        epochs: logd_sdk::Epochs::default(),
-        listeners: logd_sdk::http::Listeners::default(),
-        shared: logd_sdk::http::Extensions::default(),
+        ..contract::context("test", "health", "transform", "detect")
     }
 }
 

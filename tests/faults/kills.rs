@@ -58,8 +58,9 @@ fn through(lives: u32, signal: &str, flow: &Flow) -> Verdict {
     daemon.wait_for("all events", |_| receiver.has_all(&acknowledged));
     let since = Instant::now();
     daemon.wait_for("an answer", |_| Client::new(address).post("", format!("{FRESH}\n").as_bytes()) == Some(200));
+    let answered = since.elapsed();
     daemon.wait_for("a fresh event", |_| receiver.has(FRESH));
-    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(10), "answered after {answered:?}, came after {:?}", since.elapsed());
     daemon.settles();
     daemon.end("TERM");
     let verdict = receiver.compare(&acknowledged);

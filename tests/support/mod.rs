@@ -131,8 +131,12 @@ impl Running {
         let mut left = limit;
         const STEP: Duration = Duration::from_millis(10);
         while !condition(self) {
-            let ended = self.child.try_wait().expect("it can be asked");
-            assert!(ended.is_none(), "ended with {ended:?} before {what}:\n{}{}", self.out(), self.err());
+            if let Some(ended) = self.child.try_wait().expect("it can be asked") {
+                // What it said last may not have been read yet.
+                self.readers.drain(..).for_each(|reader| reader.join().expect("no reader panics"));
+                assert!(condition(self), "ended with {ended:?} before {what}:\n{}{}", self.out(), self.err());
+                return;
+            }
             left = left.checked_sub(STEP).unwrap_or_else(|| panic!("no {what}:\n{}{}", self.out(), self.err()));
             std::thread::sleep(STEP);
         }

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use futures::future::BoxFuture;
 
 use crate::event::Batch;
-use crate::keyed::{Floor, Keyed, Save, Shard, Split, Step, Timing};
+use crate::keyed::{Description, Floor, Keyed, Save, Shard, Split, Step, Timing};
 use crate::outputs::Outputs;
 use crate::sink::{Attempt, Sink};
 use crate::source::{Next, Source};
@@ -110,6 +110,13 @@ pub trait AnyKeyed: Send + Sync {
     fn split(&self, batch: &Batch, floors: &[Floor], shards: usize) -> Split<AnyPart>;
     /// [`Keyed::shard`].
     fn shard(&self) -> Box<dyn AnyShard>;
+    /// [`Keyed::fingerprint`].
+    fn fingerprint(&self) -> u64;
+    /// [`Keyed::describe`].
+    ///
+    /// # Errors
+    /// Those of the component.
+    fn describe(&self, key: &[u8], state: &[u8]) -> anyhow::Result<Option<Description>>;
     /// [`Keyed::gather`].
     ///
     /// # Errors
@@ -149,6 +156,14 @@ impl<K: Keyed> AnyKeyed for ErasedKeyed<K> {
 
     fn shard(&self) -> Box<dyn AnyShard> {
         Box::new(ErasedShard(self.0.shard()))
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.0.fingerprint()
+    }
+
+    fn describe(&self, key: &[u8], state: &[u8]) -> anyhow::Result<Option<Description>> {
+        self.0.describe(key, state)
     }
 
     fn gather(&self, step: Step<'_, AnyYield>, out: &mut Outputs) -> anyhow::Result<()> {

@@ -84,9 +84,35 @@ pub trait Keyed: Send + Sync + 'static {
     /// A shard without any key.
     fn shard(&self) -> Self::Shard;
 
+    /// What its states are of, as a hash of the settings that they depend on: it can't go on with a state of another.
+    fn fingerprint(&self) -> u64 {
+        0
+    }
+
+    /// Says what a state is that a shard has [saved](Shard::save) under `key`; nothing where there is no more to say than
+    /// its size.
+    ///
+    /// # Errors
+    /// The state can't be read.
+    fn describe(&self, key: &[u8], state: &[u8]) -> anyhow::Result<Option<Description>> {
+        let _ = (key, state);
+        Ok(None)
+    }
+
     /// Puts together what the shards made in one step, in an order that does not depend on their number. `batch` is
     /// what came in, if anything did; `made_by` the partition that derived events belong to.
     fn gather(&self, step: Step<'_, <Self::Shard as Shard>::Yield>, out: &mut Outputs);
+}
+
+/// What is known of one key, for whoever asks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// The key in one word, as metrics have it: its values, with commas between them.
+    pub key: String,
+    /// What is known, in a line.
+    pub words: String,
+    /// The same in figures, each under its name.
+    pub figures: serde_json::Value,
 }
 
 /// What one step has made.

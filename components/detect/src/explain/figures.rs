@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// From here on a number is written with an exponent.
 const LARGE: f64 = 1e15;
 
@@ -67,6 +69,11 @@ pub(crate) fn span(duration: Duration) -> String {
         3600..86_400 => pair(seconds / 3600, "h", seconds % 3600 / 60, "min"),
         _ => pair(seconds / 86_400, "d", seconds % 86_400 / 3600, "h"),
     }
+}
+
+/// A word as it stands in events, such as a severity's.
+pub(crate) fn word(word: impl Serialize) -> String {
+    serde_json::to_value(word).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::RandomState;
-use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
+use logd_sdk::keyed::{Description, Floor, Keyed, Split, Step, Timing, shard_of};
 use logd_sdk::meters::Meters;
 use logd_sdk::{Batch, ComponentId, Context, Field, Outputs, Partition, Port, Row, Time};
 use serde_json::Value as Json;
@@ -167,6 +167,14 @@ impl Keyed for Patterns {
 
     fn shard(&self) -> Shard {
         Shard::new(Arc::clone(&self.shared))
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.shared.fingerprint
+    }
+
+    fn describe(&self, key: &[u8], state: &[u8]) -> anyhow::Result<Option<Description>> {
+        self.shared.describe(key, state).map(Some)
     }
 
     fn gather(&self, mut step: Step<'_, Yield>, out: &mut Outputs) {

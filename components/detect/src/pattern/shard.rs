@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use foldhash::fast::RandomState;
-use logd_sdk::keyed::{self, Save};
+use logd_sdk::keyed::{self, Description, Save};
 use logd_sdk::{Time, snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use super::track::{Finding, Sample};
 use super::watch::{Limits, Watch};
 use crate::incident::Anomaly;
 use crate::time::Micros;
-use crate::transform::key::GroupBy;
+use crate::transform::key::{self, GroupBy};
 
 /// The version of the snapshot's form.
 const VERSION: u8 = 1;
@@ -192,6 +192,23 @@ impl Shard {
 }
 
 impl Shared {
+    /// Reads what [`save`](keyed::Shard::save) has written.
+    fn read(&self, state: &[u8]) -> anyhow::Result<State> {
+        let (fingerprint, state): (u64, State) = snapshot::decode(VERSION, state)?;
+        ensure!(
+            fingerprint == self.fingerprint,
+            "the templates are of another field, of other keys, or other masks"
+        );
+        Ok(state)
+    }
+
+    /// Says what is known of a key.
+    pub(super) fn describe(&self, key: &[u8], state: &[u8]) -> anyhow::Result<Description> {
+        let State { miner, watch, .. } = self.read(state)?;
+        let (words, figures) = watch.describe(miner.lines(), self.limits);
+        Ok(Description { key: key::label(&self.group_by.key(key)), words, figures })
+    }
+
     fn told(&self, name: &Arc<[u8]>, finding: Finding) -> (Arc<[u8]>, Anomaly) {
         (Arc::clone(name), self.teller.anomaly(self.group_by.key(name), finding))
     }
@@ -230,11 +247,7 @@ impl keyed::Shard for Shard {
     }
 
     fn load(&mut self, name: &[u8], state: &[u8]) -> anyhow::Result<()> {
-        let (fingerprint, mut state): (u64, State) = snapshot::decode(VERSION, state)?;
-        ensure!(
-            fingerprint == self.shared.fingerprint,
-            "the templates are of another field, of other keys, or other masks"
-        );
+        let mut state = self.shared.read(state)?;
         state.saved = true;
         self.open += state.watch.open();
         self.keys.insert(name.into(), Box::new(state));

@@ -85,6 +85,11 @@ impl Monitor {
         self.scales.next(start)
     }
 
+    /// Seconds of a bucket.
+    pub(super) fn bucket_seconds(&self) -> u32 {
+        self.scales.seconds(0)
+    }
+
     /// Closes the bucket that begins at `start`; `None` where nothing came in it.
     ///
     /// Buckets are to be closed one after the other, from a key's first event on; only while it
@@ -151,7 +156,7 @@ impl Monitor {
             errors: Found::default(),
             traffic: Found::default(),
         };
-        if state.tick < self.pace.warm_up {
+        if !self.is_warm(state) {
             return tested;
         }
         let now = Now { tick: state.tick, scales: &self.scales, ring: &state.ring };
@@ -166,8 +171,13 @@ impl Monitor {
         tested
     }
 
+    /// Whether the key has been seen for so long that it is judged at all.
+    pub(super) fn is_warm(&self, state: &KeyState) -> bool {
+        state.tick >= self.pace.warm_up
+    }
+
     /// Whether the key has been seen for a day: before, its traffic and its slow answers are not known.
-    fn is_grown(&self, state: &KeyState) -> bool {
+    pub(super) fn is_grown(&self, state: &KeyState) -> bool {
         state.traffic.days() > 0 && state.tick >= self.scales.day()
     }
 

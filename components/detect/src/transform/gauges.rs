@@ -9,10 +9,10 @@ use foldhash::fast::RandomState;
 use logd_sdk::meters::Meters;
 use logd_sdk::{Clock, Time};
 use metrics::Gauge;
-use serde::Serialize;
 
 use super::key;
 use crate::detector::Score;
+use crate::explain::figures::word;
 use crate::incident::{Anomaly, State};
 
 /// A gauge that was not set for this long may have been removed from `/metrics`, and is registered anew.
@@ -148,7 +148,7 @@ impl Gauges {
             return;
         }
         let label = key::label(&anomaly.key);
-        let (kind, severity) = (name(anomaly.r#type), name(anomaly.severity));
+        let (kind, severity) = (word(anomaly.r#type), word(anomaly.severity));
         let labels = [
             ("detector", self.series.detector.as_str()),
             ("type", kind.as_str()),
@@ -209,9 +209,4 @@ impl Figures {
         self.upper.set(score.upper.unwrap_or(f64::NAN));
         self.score.set(score.score.unwrap_or(f64::NAN));
     }
-}
-
-/// As it stands in an anomaly.
-fn name(word: impl Serialize) -> String {
-    serde_json::to_value(word).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

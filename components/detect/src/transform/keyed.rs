@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::RandomState;
-use logd_sdk::keyed::{Floor, Keyed, Split, Step, shard_of};
+use logd_sdk::keyed::{Description, Floor, Keyed, Split, Step, shard_of};
 use logd_sdk::{Batch, Columns, ComponentId, Context, Field, Outputs, Port, Time};
 use vrl::path::OwnedValuePath;
 
@@ -195,6 +195,14 @@ impl Keyed for Detecting {
 
     fn shard(&self) -> Shard {
         Shard::new(Arc::clone(&self.shared))
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.shared.fingerprint
+    }
+
+    fn describe(&self, key: &[u8], state: &[u8]) -> anyhow::Result<Option<Description>> {
+        self.shared.describe(key, state).map(Some)
     }
 
     fn gather(&self, mut step: Step<'_, Yield>, out: &mut Outputs) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use foldhash::fast::RandomState;
-use logd_sdk::keyed::{self, Save};
+use logd_sdk::keyed::{self, Description, Save};
 use logd_sdk::{Time, snapshot};
 
 use super::gauges::{Gauges, Series};
@@ -141,6 +141,24 @@ impl Shard {
     }
 }
 
+impl Shared {
+    /// Reads what [`save`](keyed::Shard::save) has written.
+    fn read(&self, state: &[u8]) -> anyhow::Result<KeyState> {
+        let (fingerprint, state): (u64, KeyState) = snapshot::decode(VERSION, state)?;
+        ensure!(
+            fingerprint == self.fingerprint,
+            "the baseline is of another field, of other keys, or by another method"
+        );
+        Ok(state)
+    }
+
+    /// Says what is known of a key.
+    pub(super) fn describe(&self, key: &[u8], state: &[u8]) -> anyhow::Result<Description> {
+        let (words, figures) = self.detector.describe(&self.read(state)?);
+        Ok(Description { key: key::label(&self.group_by.key(key)), words, figures })
+    }
+}
+
 /// Takes note of whether the key has an open incident.
 fn note_open(open: &mut BTreeSet<Arc<[u8]>>, name: &Arc<[u8]>, state: &KeyState) {
     if state.is_open() {
@@ -185,12 +203,7 @@ impl keyed::Shard for Shard {
     }
 
     fn load(&mut self, key: &[u8], state: &[u8]) -> anyhow::Result<()> {
-        let (fingerprint, state): (u64, KeyState) = snapshot::decode(VERSION, state)?;
-        let name: Arc<[u8]> = key.into();
-        ensure!(
-            fingerprint == self.shared.fingerprint,
-            "the baseline is of another field, of other keys, or by another method"
-        );
+        let (name, state): (Arc<[u8]>, _) = (key.into(), self.shared.read(state)?);
         note_open(&mut self.open, &name, &state);
         self.keys.insert(name, Box::new(Watched { state, saved: true }));
         Ok(())

@@ -23,6 +23,7 @@
 mod aggregate;
 mod assign;
 mod check;
+mod describe;
 mod operator;
 mod panes;
 mod recipe;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use bytes::Bytes;
-use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
+use logd_sdk::keyed::{Description, Floor, Keyed, Split, Step, Timing, shard_of};
 use logd_sdk::{Batch, Block, Body, Columns, ComponentId, Context, Field, Outputs, Partition, Port, Row, Slot, Time};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -90,7 +90,7 @@ impl Window {
     }
 
     /// The results as events, sorted by (window end, key).
-    fn results(&self, closed: &[Closed], partition: &Arc<Partition>, watermark: Time) -> Batch {
+    pub(super) fn results(&self, closed: &[Closed], partition: &Arc<Partition>, watermark: Time) -> Batch {
         let mut block = Block::new(Bytes::new(), Arc::clone(partition));
         block.greatest = watermark;
         let mut rows = Vec::with_capacity(closed.len());
@@ -178,6 +178,14 @@ impl Keyed for Window {
 
     fn shard(&self) -> Shard {
         Shard::new(Arc::clone(&self.recipe))
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.recipe.fingerprint
+    }
+
+    fn describe(&self, key: &[u8], state: &[u8]) -> anyhow::Result<Option<Description>> {
+        self.described(key, state).map(Some)
     }
 
     fn gather(&self, step: Step<'_, Yield>, out: &mut Outputs) {

@@ -161,6 +161,23 @@ impl Key {
 }
 
 impl Recipe {
+    /// Reads what [`save`](keyed::Shard::save) has written.
+    fn read(&self, state: &[u8]) -> anyhow::Result<Key> {
+        let (fingerprint, key): (u64, Key) = snapshot::decode(VERSION, state)?;
+        ensure!(fingerprint == self.fingerprint, "the state is of a window with other settings");
+        Ok(key)
+    }
+
+    /// The windows of a key that are open, as if they closed now; and the latest time of its events.
+    pub(super) fn open(&self, name: &[u8], state: &[u8]) -> anyhow::Result<(Vec<Closed>, Time)> {
+        let (mut key, mut open) = (self.read(state)?, Vec::new());
+        while let Some(end) = key.next() {
+            let states = key.take(end, self);
+            open.push(Closed { end, key: name.into(), results: self.finish(&states) });
+        }
+        Ok((open, key.newest))
+    }
+
     fn merge(&self, into: &mut [State], from: Box<[State]>) {
         for ((aggregate, into), from) in self.aggregates.iter().zip(into).zip(from) {
             aggregate.merge(into, from);
@@ -210,8 +227,7 @@ impl keyed::Shard for Shard {
     }
 
     fn load(&mut self, name: &[u8], state: &[u8]) -> anyhow::Result<()> {
-        let (fingerprint, mut key): (u64, Key) = snapshot::decode(VERSION, state)?;
-        ensure!(fingerprint == self.recipe.fingerprint, "the state is of a window with other settings");
+        let mut key = self.recipe.read(state)?;
         key.saved = true;
         let name: Arc<[u8]> = name.into();
         if let Some(next) = key.next() {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::anyhow;
 use logd_sdk::condition::{Condition, Reads};
-use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
+use logd_sdk::keyed::{Description, Floor, Keyed, Split, Step, Timing, shard_of};
 use logd_sdk::{Batch, Columns, ComponentId, Context, Outputs, Port, Time};
 use vrl::path::OwnedValuePath;
 
@@ -214,6 +214,14 @@ impl Keyed for Detect {
 
     fn shard(&self) -> Shard {
         Shard::new(Arc::clone(&self.shared))
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.shared.fingerprint
+    }
+
+    fn describe(&self, key: &[u8], state: &[u8]) -> anyhow::Result<Option<Description>> {
+        self.shared.describe(key, state).map(Some)
     }
 
     fn gather(&self, mut step: Step<'_, Yield>, out: &mut Outputs) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use foldhash::fast::RandomState;
-use logd_sdk::keyed::{self, Save};
+use logd_sdk::keyed::{self, Description, Save};
 use logd_sdk::{Context, Time, snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -245,6 +245,21 @@ impl Shard {
     }
 }
 
+impl Shared {
+    /// Reads what [`save`](keyed::Shard::save) has written.
+    fn read(&self, state: &[u8]) -> anyhow::Result<Kept> {
+        let (fingerprint, kept): (u64, Kept) = snapshot::decode(VERSION, state)?;
+        ensure!(fingerprint == self.fingerprint, "the baseline is of other fields, keys or buckets");
+        Ok(kept)
+    }
+
+    /// Says what is known of a key.
+    pub(super) fn describe(&self, key: &[u8], state: &[u8]) -> anyhow::Result<Description> {
+        let (words, figures) = self.watch.describe(&self.read(state)?.watched);
+        Ok(Description { key: key::label(&self.group_by.key(key)), words, figures })
+    }
+}
+
 /// Takes note of the incident of a key that is open, or else of its last one.
 fn note(incidents: &mut Incidents, name: &Arc<[u8]>, watched: &Watched) {
     if let Some(Span { opened, resolved, id }) = watched.latest() {
@@ -341,8 +356,7 @@ impl keyed::Shard for Shard {
     }
 
     fn load(&mut self, name: &[u8], state: &[u8]) -> anyhow::Result<()> {
-        let (fingerprint, mut kept): (u64, Kept) = snapshot::decode(VERSION, state)?;
-        ensure!(fingerprint == self.shared.fingerprint, "the baseline is of other fields, keys or buckets");
+        let mut kept = self.shared.read(state)?;
         kept.saved = true;
         let name: Arc<[u8]> = name.into();
         note(&mut self.incidents, &name, &kept.watched);

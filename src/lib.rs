@@ -14,6 +14,7 @@
 //! - `checkpoint`: epochs, by which a crash becomes a pause,
 //! - `delivery`: the driver in front of every sink, and `buffer`: the disk buffer before that,
 //! - `dead_letters`: events that nobody can handle, kept until somebody looks,
+//! - `state`: what components keep by key, for those who look at it or carry it elsewhere,
 //! - `telemetry`: metrics and logs.
 //!
 //! What can stand in a pipeline lives in `components/`, and implements the contract of `logd-sdk`.
@@ -28,6 +29,7 @@ pub mod cli;
 mod daemon;
 mod dead_letters;
 mod delivery;
+mod state;
 mod telemetry;
 #[cfg(test)]
 mod testing;

@@ -11,6 +11,7 @@ mod run;
 mod running;
 mod schema;
 mod settings;
+mod state;
 mod status;
 mod tap;
 mod top;
@@ -51,6 +52,7 @@ enum Command {
     Generate(generate::Generate),
     Dlq(dlq::Dlq),
     Buffer(buffer::Buffer),
+    State(state::State),
     User(user::User),
 }
 
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Generate(command) => command.execute(),
         Command::Dlq(command) => command.execute(),
         Command::Buffer(command) => command.execute(),
+        Command::State(command) => command.execute(),
         Command::User(command) => command.execute(),
     };
     exit.into()

@@ -90,7 +90,10 @@ mod tests {
         let identity = Identity { pipeline: "p".to_owned(), component: "slow".to_owned(), field: "latency".to_owned() };
         let detector = Detector::new(Settings::zscore(), identity, Measure::of_field("latency", "slow"));
         let mut state = detector.begin();
-        assert_eq!(detector.describe(&state).0, "latency usually 0 ± 0 ms (n 0); not judged before n is 10; no incident");
+        assert_eq!(
+            detector.describe(&state).0,
+            "latency usually 0 ± 0 ms (n 0); not judged before n is 10; no incident"
+        );
         let mut observe = |second: i64, value: f64| {
             let window = Interval::moment(Micros(second * 1_000_000));
             detector.observe(&mut state, Key::new, window, Some(value), None).unwrap();

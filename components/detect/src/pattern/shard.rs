@@ -195,10 +195,7 @@ impl Shared {
     /// Reads what [`save`](keyed::Shard::save) has written.
     fn read(&self, state: &[u8]) -> anyhow::Result<State> {
         let (fingerprint, state): (u64, State) = snapshot::decode(VERSION, state)?;
-        ensure!(
-            fingerprint == self.fingerprint,
-            "the templates are of another field, of other keys, or other masks"
-        );
+        ensure!(fingerprint == self.fingerprint, "the templates are of another field, of other keys, or other masks");
         Ok(state)
     }
 

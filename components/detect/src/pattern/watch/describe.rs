@@ -20,9 +20,8 @@ impl Watch {
     pub(in super::super) fn describe(&self, lines: u64, limits: Limits) -> (String, Value) {
         let until = self.next.map(|next| Micros(next.saturating_mul(BUCKET)));
         let is_learned = self.next.is_some_and(|next| self.is_learned(next, limits));
-        let count = |number: u64, one: &str| {
-            format!("{} {one}{}", fixed(number as f64, 0), if number == 1 { "" } else { "s" })
-        };
+        let count =
+            |number: u64, one: &str| format!("{} {one}{}", fixed(number as f64, 0), if number == 1 { "" } else { "s" });
         let (known, open) = (self.tracks.len() as u64, self.open() as u64);
         let mut words = format!("{} of {}; ", count(known, "template"), count(lines, "line"));
         words += if is_learned { "a template that is not known is new" } else { "still learning which there are" };

@@ -14,7 +14,7 @@ use super::file::{Head, line};
 use super::listed::one;
 use super::shown::Shown;
 use crate::checkpoint::{Entry, Store};
-use crate::topology::{Graph, Rehearsal, fits, key_of};
+use crate::topology::{Graph, Rehearsal, carried, fits, key_of};
 
 /// A component that keeps something by key.
 pub(crate) struct Keeper {
@@ -60,14 +60,6 @@ impl Keeper {
         &self.id
     }
 
-    /// Whether it keeps anything.
-    ///
-    /// # Errors
-    /// The store can't be read.
-    pub(crate) fn is_empty(&self) -> anyhow::Result<bool> {
-        Ok(self.store.states(&self.id)?.iter()?.next().is_none())
-    }
-
     /// What is known of its keys, or of one, in the order in which they are kept: a line of JSON each.
     ///
     /// # Errors
@@ -96,8 +88,10 @@ impl Keeper {
         let head = Head::new(self.id.to_string(), r#type, keyed.fingerprint(), entries);
         let entry = move |entry: anyhow::Result<(Vec<u8>, Vec<u8>)>| {
             let (name, state) = entry?;
-            let key = key_of(&name).map(|key| Shown::new(self.keyed(), key, &state).key);
-            line(key, &name, &state)
+            match key_of(&name) {
+                Some(key) => line(Some(Shown::new(self.keyed(), key, &state).key), &name, &state),
+                None => line(None, &name, &carried(&state)?),
+            }
         };
         Ok(Box::new(std::iter::once(Ok(serde_json::to_string(&head)?)).chain(states.iter()?.map(entry))))
     }

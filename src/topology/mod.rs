@@ -43,5 +43,6 @@ pub(crate) use retirement::Retirement;
 pub(crate) use salvage::Salvage;
 pub(crate) use suspects::{AllSuspects, message};
 pub(crate) use taps::Taps;
+pub(crate) use watermarks::carried;
 pub(crate) use workers::Workers;
 pub(crate) use written::{Setting, SettingChange, Written};

@@ -15,11 +15,13 @@
 //! - `delivery`: the driver in front of every sink, and `buffer`: the disk buffer before that,
 //! - `dead_letters`: events that nobody can handle, kept until somebody looks,
 //! - `state`: what components keep by key, for those who look at it or carry it elsewhere,
+//! - `backtest`: recorded input through the same graph, for the alarms that it gives,
 //! - `telemetry`: metrics and logs.
 //!
 //! What can stand in a pipeline lives in `components/`, and implements the contract of `logd-sdk`.
 
 mod admin;
+mod backtest;
 pub mod config;
 
 mod buffer;

@@ -68,6 +68,8 @@ pub(crate) enum Command {
     },
     /// Hand out what a component keeps, as a file of lines, which follow the answer.
     ExportState(String),
+    /// Say what detectors told of an anomaly, or of an incident, as JSON: a list of events.
+    Told(String),
 }
 
 /// What came of it, for people.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// All is well.
     Ok,
-    /// Something that was acknowledged is lost, or a stop was cut short.
+    /// Something that was acknowledged is lost, a stop was cut short, or what was to be shown does not hold.
     Failure,
     /// All is well, and something would change.
     Changes,

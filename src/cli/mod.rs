@@ -1,8 +1,10 @@
 //! The command line: one file a subcommand.
 
+mod backtest;
 mod buffer;
 mod dlq;
 mod exit;
+mod explain;
 mod generate;
 mod graph;
 mod list;
@@ -28,7 +30,7 @@ pub(crate) use exit::Exit;
 #[derive(Debug, Parser)]
 #[command(name = "logd", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 all is well, 2 a plan has changes, 1 something acknowledged was lost or cut short, 64 the command is \
+    after_help = "Exit codes: 0 all is well, 2 a plan has changes, 1 something acknowledged was lost or cut short, a gate of a backtest has failed, or an alarm does not follow from its evidence, 64 the command is \
 wrong, 69 something needed is not to be had, 78 the configuration is wrong."
 )]
 struct Arguments {
@@ -46,6 +48,8 @@ enum Command {
     Top(top::Top),
     Tap(tap::Tap),
     Validate(validate::Validate),
+    Backtest(backtest::Backtest),
+    Explain(explain::Explain),
     Graph(graph::Graph),
     List(list::List),
     Schema(schema::Schema),
@@ -76,6 +80,8 @@ pub fn main() -> ExitCode {
         Command::Top(command) => command.execute(),
         Command::Tap(command) => command.execute(),
         Command::Validate(command) => command.execute(),
+        Command::Backtest(command) => command.execute(),
+        Command::Explain(command) => command.execute(),
         Command::Graph(command) => command.execute(),
         Command::List(command) => command.execute(),
         Command::Schema(command) => command.execute(),

@@ -73,7 +73,8 @@ pub(super) fn compile_at(paths: &[PathBuf], settings: &DaemonSettings, once: boo
     compile_instead(paths, settings, once, &Texts::new())
 }
 
-fn compile_instead(paths: &[PathBuf], settings: &DaemonSettings, once: bool, instead: &Texts) -> Compiled {
+/// The same with other texts in the place of those of files.
+pub(super) fn compile_instead(paths: &[PathBuf], settings: &DaemonSettings, once: bool, instead: &Texts) -> Compiled {
     // With --once nothing is served, unless an address is given for that alone.
     let taken = settings.telemetry.taken();
     compile(Job {

@@ -87,9 +87,14 @@ impl Compiled {
 
     /// Adds a mistake of a component that shows only when it is built.
     pub(crate) fn refuse(&mut self, component: &ComponentId, message: &str, help: &str) {
-        if let Some((file, span)) = self.places.get(component) {
-            self.diagnostics.push(Diagnostic::error(file, span.clone(), message).help(help));
-        }
+        let mistake = self.refusal(component, message, help);
+        self.diagnostics.extend(mistake);
+    }
+
+    /// A mistake of a component, at its place.
+    pub(crate) fn refusal(&self, component: &ComponentId, message: &str, help: &str) -> Option<Diagnostic> {
+        let (file, span) = self.places.get(component)?;
+        Some(Diagnostic::error(file, span.clone(), message).help(help))
     }
 
     /// The errors, a line each.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{bail, ensure};
 use futures::{StreamExt as _, stream};
+use logd_api::Host;
 use logd_sdk::ComponentId;
 use logd_sdk::settings::Fault;
 
@@ -53,6 +54,7 @@ pub(super) async fn obey(command: Command, fleet: &mut Fleet, files: &mut Files)
             Err(error) => Err(error),
         },
         Command::Status => serde_json::to_string(&overview(fleet, files.generations.number())).map_err(Into::into),
+        Command::Told(id) => told(fleet, &id).await,
         Command::ListBuffers => fleet.holdings().await.map(|found| list(&found)),
         Command::DropBuffer(name) => fleet.drop_orphan(&name).await,
         Command::DropLetters(numbers) => drop_letters(&dead, &numbers).await,
@@ -65,6 +67,15 @@ pub(super) async fn obey(command: Command, fleet: &mut Fleet, files: &mut Files)
         },
     };
     result.map_or_else(|error| Answer::Failed(format!("{error:#}")), Answer::Done).into()
+}
+
+/// What detectors told of an anomaly or an incident, as far as a sink of type `api` has kept it.
+async fn told(fleet: &Fleet, id: &str) -> anyhow::Result<String> {
+    let told = match fleet.environment().shared.get::<Host>() {
+        Some(host) => host.told(id).await?,
+        None => Vec::new(),
+    };
+    Ok(serde_json::to_string(&told)?)
 }
 
 /// Looks at the events that pass a component or one of its outputs.

@@ -188,6 +188,7 @@ fn environment(
         listeners: Listeners::default(),
         shared: Extensions::new(),
         once,
+        by_events: false,
         workers,
         edge_capacity: edge_capacity(settings, graph),
         checkpoint_interval: settings.checkpoint.interval.into(),
@@ -204,7 +205,7 @@ pub(crate) fn threads(settings: &DaemonSettings) -> NonZeroUsize {
 
 /// What a share of an edge is: of the memory that all edges may take, and no more than a sixteenth. A reload that adds
 /// edges does not change it.
-pub(super) fn edge_capacity(settings: &DaemonSettings, graph: &Graph) -> u32 {
+pub(crate) fn edge_capacity(settings: &DaemonSettings, graph: &Graph) -> u32 {
     const FEWEST: usize = 16;
     const SMALLEST: u32 = 64 << 10;
     let shares = graph.nodes.iter().map(|node| node.inputs.len() * node.edge_share()).sum::<usize>().max(FEWEST);

@@ -81,6 +81,7 @@ impl Bench {
             dead_letters: DeadLetters::new(folder.path(), 64 << 20),
             suspects: AllSuspects::default(),
             once: false,
+            by_events: false,
             workers: Workers::new(NonZeroUsize::MIN.saturating_add(1)),
             edge_capacity: 4096,
             checkpoint_interval: Duration::from_secs(1),

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use logd_sdk::condition::Conditions;
 use logd_sdk::erased::AnySink;
 use logd_sdk::http::{Extensions, Listeners};
+use logd_sdk::keyed::Timing;
 use logd_sdk::meters::Meters;
 use logd_sdk::sink::{Delivery, Repeats};
 use logd_sdk::{Clock, ComponentId, Epochs, Plan};
@@ -53,6 +54,8 @@ pub(crate) struct Environment {
     pub(crate) store: Store,
     /// Whether the run ends with its input.
     pub(crate) once: bool,
+    /// Whether time goes by the events alone: no silence lets it go on, and no date is too far ahead.
+    pub(crate) by_events: bool,
     /// How work on events is done: a component works on one batch more at once than there are threads, and a state has as
     /// many shards.
     pub(crate) workers: Workers,
@@ -237,7 +240,8 @@ impl Place<'_> {
             }
             Made::Keyed(keyed) => {
                 let shards = Shards::new(keyed.as_ref(), workers.count());
-                let watermarks = keyed.timing().map(|timing| Watermarks::new(timing, environment.clock.clone()));
+                let timing = |timing| if environment.by_events { by_events(timing) } else { timing };
+                let watermarks = keyed.timing().map(|its| Watermarks::new(timing(its), environment.clock.clone()));
                 let (partition, activity) = (context.partition(""), Activity::new());
                 let mut keyed = KeyedNode {
                     keyed,
@@ -302,6 +306,11 @@ impl Place<'_> {
             epochs,
         }
     }
+}
+
+/// The same, when no clock has a say.
+fn by_events(timing: Timing) -> Timing {
+    Timing { idle_timeout: Duration::MAX, max_ahead: None, ..timing }
 }
 
 /// Where components may keep files: each in `PIPELINE/NAME` in it.

@@ -156,7 +156,7 @@ impl Graph {
     }
 
     /// The graph of the nodes for which `keep` holds, with the edges between them.
-    fn only(&self, keep: impl Fn(usize) -> bool) -> Graph {
+    pub(crate) fn only(&self, keep: impl Fn(usize) -> bool) -> Graph {
         let places: Vec<usize> = (0..self.nodes.len()).filter(|&place| keep(place)).collect();
         let renumbered = |node: usize| places.iter().position(|&place| place == node);
         let nodes = places.iter().map(|&place| {

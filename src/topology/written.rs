@@ -49,6 +49,11 @@ impl Written {
         self.files.insert(format!("{name} (the file)"), setting);
     }
 
+    /// A setting as it was written, without what is secret.
+    pub(crate) fn shown(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).map(|setting| setting.shown.as_str())
+    }
+
     /// Whether another version differs in nothing but what is in the files.
     pub(crate) fn has_same_settings(&self, other: &Self) -> bool {
         self.settings == other.settings

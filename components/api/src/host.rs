@@ -135,7 +135,7 @@ impl Host {
         (logs, metrics)
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.0.surroundings.data_dir.join(FOLDER)
     }
 

@@ -22,6 +22,7 @@ mod shapes;
 mod sink;
 mod state;
 mod stores;
+mod told;
 mod units;
 mod webhooks;
 mod words;

@@ -153,6 +153,11 @@ impl SourceSettings for FileSourceSettings {
 }
 
 impl FileSourceSettings {
+    /// How lines become events.
+    pub(crate) fn lines(&self) -> (ByteSize, Option<Multiline>) {
+        (self.max_line_size, self.multiline.clone())
+    }
+
     /// A source that reads `chunk` bytes at once.
     pub(crate) fn build_with(&self, context: &Context, chunk: usize) -> anyhow::Result<FileSource> {
         let exclude = self.exclude.iter().map(|pattern| Pattern::new(pattern)).collect::<Result<_, _>>();

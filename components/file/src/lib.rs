@@ -18,12 +18,15 @@ mod file_source;
 mod follow;
 mod lines;
 mod multiline;
+mod replay;
 mod stdin;
 
 #[cfg(test)]
 mod testing;
 
 use logd_sdk::Component;
+
+pub use replay::Replay;
 
 /// The components of this family.
 pub static COMPONENTS: &[Component] = &[

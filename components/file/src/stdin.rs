@@ -68,6 +68,11 @@ impl SourceSettings for StdinSettings {
 }
 
 impl StdinSettings {
+    /// How lines become events.
+    pub(crate) fn lines(&self) -> (ByteSize, Option<Multiline>) {
+        (self.max_line_size, self.multiline.clone())
+    }
+
     /// What either way of reading needs.
     fn tools(&self, context: &Context) -> anyhow::Result<Tools> {
         Ok(Tools {

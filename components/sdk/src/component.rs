@@ -435,8 +435,8 @@ impl<S: Settings> Describe for S {
     }
 }
 
-/// [`SourceSettings`], whatever their type.
-pub trait SourcePlan: Describe {
+/// [`SourceSettings`], whatever their type: also [`Any`], so that a family finds its own again.
+pub trait SourcePlan: Describe + Any {
     /// [`SourceSettings::ends`].
     fn ends(&self) -> bool;
     /// [`SourceSettings::listens`].

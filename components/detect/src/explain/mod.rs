@@ -6,6 +6,7 @@
 //! would hide the difference. The sentence starts after what the reader knows from the line around it: state, key,
 //! detector, and since when.
 
+mod account;
 pub(crate) mod figures;
 mod measure;
 pub(crate) mod pattern;
@@ -13,6 +14,7 @@ pub(crate) mod pattern;
 use std::f64::consts::SQRT_2;
 use std::time::Duration;
 
+pub use self::account::{Account, Disagreement, Step, verify};
 pub use self::measure::Measure;
 use crate::baseline::{Method, Summary};
 use crate::explain::figures::{decimals_of, fixed, short, span, two_digits};

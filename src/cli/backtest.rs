@@ -1,0 +1,200 @@
+//! `logd backtest`: how good the alarms of a pipeline would have been, over recorded input.
+
+mod arguments;
+mod progress;
+mod trials;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use logd_backtest::gates::Gates;
+use logd_backtest::outcome::{Compared, Outcome, Swept, SweptRow};
+use logd_backtest::sweep::Sweep;
+use logd_backtest::{compare, labels, report, text};
+use logd_sdk::settings::Duration;
+
+use self::arguments::recorded;
+use self::trials::{Failed, Files, Trials};
+use super::Exit;
+use super::running::Format;
+use super::settings::{print, read_settings, say, show};
+use crate::backtest::Wanted;
+use crate::daemon;
+use crate::telemetry::{Log, LogFormat};
+use crate::topology::Workers;
+
+/// Run recorded input through pipelines, and say how good their alarms are
+///
+/// The same files and the same binary as `logd run`, with time told by the events alone. Nothing is delivered, and
+/// nothing is kept in `data_dir`.
+#[derive(Args, Debug)]
+pub(super) struct Backtest {
+    /// A pipeline file, or a folder of them; several if they refer to one another
+    #[arg(required = true, value_name = "PIPELINE")]
+    pipelines: Vec<PathBuf>,
+
+    /// Recorded lines in the place of a source, read in this order: files or patterns, `.gz` too; NAME is the source, if
+    /// there are several
+    #[arg(long, required = true, num_args = 1.., value_name = "[NAME=]FILES")]
+    input: Vec<String>,
+
+    /// What really happened, a JSON object on each line: `service`, `kind`, `start`, `end`, `benign`; without it every
+    /// alarm counts as false
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+
+    /// What is before this much of the input does not count: baselines have to be learned
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    warm_up: Duration,
+
+    /// An output whose events are alarms, NAME.PORT (may be given more than once) [default: all outputs `anomalies`]
+    #[arg(long, value_name = "NAME.PORT")]
+    alarms: Vec<String>,
+
+    /// Another pipeline, to see what changes
+    #[arg(long, num_args = 1.., value_name = "PIPELINE")]
+    compare: Vec<PathBuf>,
+
+    /// The same with other values of a setting, SETTING=FROM..TO or FROM..TO/STEPS: `sensitivity=0.5..2` of all
+    /// detectors that have it, or of one transform, `transforms.NAME.SETTING=FROM..TO`
+    #[arg(long, value_name = "SETTING=FROM..TO")]
+    sweep: Option<Sweep>,
+
+    /// Write a report with charts, one HTML file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// Write the anomaly events, a JSON object on each line
+    #[arg(long, value_name = "FILE")]
+    anomalies: Option<PathBuf>,
+
+    /// Exit 1 if less than this share of the incidents is found
+    #[arg(long, value_name = "SHARE", requires = "labels")]
+    min_recall: Option<f64>,
+
+    /// Exit 1 if there are more false alarms than this for each service and day
+    #[arg(long, value_name = "NUMBER")]
+    max_false_per_day: Option<f64>,
+
+    /// How it is shown
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+
+    /// The daemon's settings; without it ./logd.toml, then /etc/logd/logd.toml, then the defaults
+    #[arg(long, value_name = "FILE", env = "LOGD_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// How many threads work on events [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<std::num::NonZeroUsize>,
+}
+
+impl Backtest {
+    pub(super) fn execute(self) -> Exit {
+        let (settings, diagnostics) = read_settings(self.config.as_deref());
+        show(&diagnostics);
+        let Some(mut settings) = settings else { return Exit::Configuration };
+        settings.limits.threads = self.threads.or(settings.limits.threads);
+        // What a source warns of is shown, and nothing else of how the engine is.
+        if let Err(error) = Log::start(LogFormat::Text, "warn") {
+            say(&format!("logd: {error:#}\n"));
+            return Exit::Usage;
+        }
+        let workers = Workers::new(daemon::threads(&settings));
+        let told = || {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(workers.count()).enable_all().build()?;
+            runtime.block_on(async {
+                tokio::select! {
+                    outcome = self.outcome(&settings, workers) => outcome,
+                    _ = tokio::signal::ctrl_c() => Err(Failed::Interrupted),
+                }
+            })
+        };
+        match told() {
+            Ok(outcome) => self.tell(&outcome),
+            Err(failed) => failed.tell(),
+        }
+    }
+
+    /// Runs all that is asked for.
+    async fn outcome(
+        &self,
+        settings: &crate::config::daemon::DaemonSettings,
+        workers: Workers,
+    ) -> Result<Outcome, Failed> {
+        let labels = match &self.labels {
+            None => Vec::new(),
+            Some(path) => {
+                let shown = path.display();
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| Failed::Unavailable(format!("{shown} can't be read: {error}")))?;
+                labels::read(&text).map_err(|error| Failed::Usage(format!("{shown}, {error}")))?
+            }
+        };
+        let files = Files::compile(&self.pipelines, settings)?;
+        let others = if self.compare.is_empty() { None } else { Some(Files::compile(&self.compare, settings)?) };
+        let wanted = Wanted {
+            recorded: recorded(&self.input, files.sources()).map_err(Failed::Usage)?,
+            alarms: self.alarms.clone(),
+            keep_events: self.anomalies.is_some(),
+        };
+        let gates = Gates { min_recall: self.min_recall, max_false_per_day: self.max_false_per_day };
+        let steps = self.sweep.as_ref().map_or(0, |sweep| sweep.values.len());
+        let runs = 1 + steps + usize::from(others.is_some());
+        let mut trials = Trials::new(&labels, self.warm_up.into(), settings, workers, runs);
+
+        let (trial, events) = trials.run(&files, &wanted).await?;
+        if let Some(path) = &self.anomalies {
+            let lines: String = events.into_iter().map(|line| line + "\n").collect();
+            write(path, &lines)?;
+        }
+        let wanted = Wanted { keep_events: false, ..wanted };
+        let compared = match &others {
+            None => None,
+            Some(others) => {
+                let (other, _) = trials.run(others, &wanted).await?;
+                Some(Compared { difference: compare::compare(&trial.scores, &other.scores), trial: other })
+            }
+        };
+        let sweep = match &self.sweep {
+            None => None,
+            Some(sweep) => {
+                let target = files.target(&sweep.setting, &wanted)?;
+                let mut rows = Vec::new();
+                for &value in &sweep.values {
+                    let (trial, _) = trials.run(&files.with(&target, value, settings)?, &wanted).await?;
+                    let figures = trial.scores.total;
+                    rows.push(SweptRow { value, failures: gates.failures(&figures), figures });
+                }
+                Some(Swept { setting: sweep.setting.clone(), rows })
+            }
+        };
+        let failures = gates.failures(&trial.scores.total);
+        let outcome = Outcome { trial, compared, sweep, failures };
+        if let Some(path) = &self.report {
+            write(path, &report::html(&outcome))?;
+        }
+        Ok(outcome)
+    }
+
+    fn tell(&self, outcome: &Outcome) -> Exit {
+        let printed = print(&match self.format {
+            Format::Text => text::text(outcome),
+            // It has only texts for keys, the one thing that could not be written.
+            Format::Json => serde_json::to_string_pretty(outcome).unwrap_or_default() + "\n",
+        });
+        for failure in &outcome.failures {
+            say(&format!("logd: {failure}\n"));
+        }
+        match printed {
+            Exit::Ok if !outcome.failures.is_empty() => Exit::Failure,
+            printed => printed,
+        }
+    }
+}
+
+fn write(path: &std::path::Path, text: &str) -> Result<(), Failed> {
+    std::fs::write(path, text)
+        .map_err(|error| Failed::Unavailable(format!("{} can't be written: {error}", path.display())))
+}

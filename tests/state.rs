@@ -114,6 +114,18 @@ fn state(place: &Place, arguments: &[&str]) -> Said {
     run(place.logd().arg("state").args(arguments))
 }
 
+/// A place that goes on with what was exported elsewhere, of the detector and of the windows.
+fn carried_before(exported: &[String; 2]) -> Place {
+    let carried = place();
+    for (name, file) in ["slow", "windows"].iter().zip(exported) {
+        let path = carried.write("exported", file);
+        let said =
+            run(carried.logd().args(["state", "import", name]).stdin(Stdio::from(File::open(path).expect("there"))));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    carried
+}
+
 #[test]
 fn what_is_learned_or_carried_elsewhere_judges_as_what_was_lived() {
     let first = place();
@@ -132,17 +144,31 @@ fn what_is_learned_or_carried_elsewhere_judges_as_what_was_lived() {
     let means = read(&first, "out/means.log");
     let later: Vec<&str> = means.lines().skip(CLOSED_IN_HISTORY).collect();
 
-    let carried = place();
-    for (name, file) in ["slow", "windows"].iter().zip(&exported) {
-        let path = carried.write("exported", file);
-        let said =
-            run(carried.logd().args(["state", "import", name]).stdin(Stdio::from(File::open(path).expect("there"))));
-        assert_eq!(said.code, Some(0), "{}", said.err);
-    }
+    let carried = carried_before(&exported);
     go_on(&carried);
     live(&carried, CLOSED);
     assert_eq!(read(&carried, "out/means.log").lines().collect::<Vec<_>>(), later);
     assert_eq!(read(&carried, "out/anomalies.log"), told, "carried");
+
+    let learned = place();
+    let learn = |more: &[&str]| {
+        let arguments = ["learn", "pipelines/shop.toml", "--input", "history.log"];
+        state(&learned, &[&arguments[..], more].concat())
+    };
+    let said = learn(&[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(said.out, "`shop/slow` knows 2 keys.\n`shop/windows` knows 2 keys.\n");
+    assert_eq!(state(&learned, &["show", "slow"]).out, state(&carried_before(&exported), &["show", "slow"]).out);
+    let said = learn(&[]);
+    assert!(said.code == Some(69) && said.err.contains("--replace"), "{:?} {}", said.code, said.err);
+    assert_eq!(learn(&["--replace", "--since", "1970-01-01T00:08:20Z"]).code, Some(0));
+    let shown = state(&learned, &["show", "slow", "web"]).out;
+    assert!(shown.contains("(n 10); no incident"), "of the last hundred seconds: {shown}");
+    assert_eq!(learn(&["--replace"]).code, Some(0));
+    go_on(&learned);
+    live(&learned, CLOSED);
+    assert_eq!(read(&learned, "out/means.log").lines().collect::<Vec<_>>(), later);
+    assert_eq!(read(&learned, "out/anomalies.log"), told, "learned");
 
     let unlearned = place();
     go_on(&unlearned);

@@ -65,20 +65,36 @@ impl Run {
     /// # Errors
     /// A component can't be built, or fails.
     pub(crate) async fn finish(wired: Wired, settings: &DaemonSettings, workers: Workers) -> anyhow::Result<Told> {
-        let folder = tempfile::Builder::new().prefix("logd-backtest-").tempdir();
-        let folder = folder.context("there is no room for temporary files")?;
-        let environment = environment(settings, folder.path(), &wired.graph, workers)?;
-        let mut left_out = Vec::new();
-        for plan in UnitPlan::divide(&wired.graph, &[]) {
-            let mut unit = plan.start(&environment).await?;
-            unit.finished().await?;
-            let accounts: Vec<Arc<Account>> = unit.statuses().flat_map(|status| status.accounts()).collect();
-            left_out.extend(accounts.iter().filter_map(|account| not_through(account)));
-        }
-        left_out.sort_by(|one, other| one.component.cmp(&other.component));
+        let (left_out, _) = run(&wired.graph, settings, workers, false, |_| Ok(())).await?;
         let (alarms, events) = wired.alarms.take()?;
         Ok(Told { alarms, events, population: wired.census.population(), left_out })
     }
+}
+
+/// Runs a graph to the end of its input, and then asks the store of what it keeps, which stands in a folder of its own that
+/// is gone afterwards. If the input `goes_on`, what is open at its end stays open. Also returns what did not come through.
+///
+/// # Errors
+/// A component can't be built, or fails; or what is asked of the store.
+pub(super) async fn run<T>(
+    graph: &Graph,
+    settings: &DaemonSettings,
+    workers: Workers,
+    goes_on: bool,
+    ask: impl FnOnce(&Store) -> anyhow::Result<T>,
+) -> anyhow::Result<(Vec<LeftOut>, T)> {
+    let folder = tempfile::Builder::new().prefix("logd-backtest-").tempdir();
+    let folder = folder.context("there is no room for temporary files")?;
+    let environment = Environment { goes_on, ..environment(settings, folder.path(), graph, workers)? };
+    let mut left_out = Vec::new();
+    for plan in UnitPlan::divide(graph, &[]) {
+        let mut unit = plan.start(&environment).await?;
+        unit.finished().await?;
+        let accounts: Vec<Arc<Account>> = unit.statuses().flat_map(|status| status.accounts()).collect();
+        left_out.extend(accounts.iter().filter_map(|account| not_through(account)));
+    }
+    left_out.sort_by(|one, other| one.component.cmp(&other.component));
+    Ok((left_out, ask(&environment.store)?))
 }
 
 fn not_through(account: &Account) -> Option<LeftOut> {
@@ -107,6 +123,7 @@ fn environment(
         shared: Extensions::new(),
         once: true,
         by_events: true,
+        goes_on: false,
         workers,
         edge_capacity: edge_capacity(settings, graph),
         checkpoint_interval: NEVER,

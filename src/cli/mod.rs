@@ -8,6 +8,7 @@ mod explain;
 mod generate;
 mod graph;
 mod list;
+mod moment;
 mod plan;
 mod run;
 mod running;

@@ -1,5 +1,6 @@
 //! `logd state`: what components keep by key, such as baselines and open windows.
 
+mod learn;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -62,6 +63,8 @@ enum Action {
         /// The component: PIPELINE/NAME, or NAME
         component: String,
     },
+    /// Learn from history what is usual, as if the pipeline had been live; the daemon must not run
+    Learn(learn::Learn),
     /// Forget what a component keeps, or what it keeps of one key; the daemon must not run
     Reset {
         /// The component: PIPELINE/NAME, or NAME
@@ -85,6 +88,7 @@ impl State {
             Action::Show { component, key, format } => place.show(component, key.as_deref(), *format),
             Action::Export { component } => place.export(component),
             Action::Import { component } => place.import(component),
+            Action::Learn(learn) => Ok(learn.execute(&settings, &data_dir)),
             Action::Reset { component, key } => place.reset(component, key.as_deref()),
         };
         done.unwrap_or_else(|error| {

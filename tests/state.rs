@@ -56,6 +56,8 @@ path = "out/anomalies.log"
 const HISTORY: i64 = 605;
 /// When what comes after it ends.
 const END: i64 = 900;
+/// So many windows close in it.
+const CLOSED_IN_HISTORY: usize = 2 * 60;
 /// So many windows close after the history: of two services each, from the one that is open on.
 const CLOSED: usize = 2 * ((END - 600) / 10) as usize;
 
@@ -97,14 +99,13 @@ fn live(place: &Place, closed: usize) {
     assert_eq!(read(place, "out/means.log").lines().count(), closed);
 }
 
-/// A place that has lived through history, and then through what came after it.
+/// Lives through history.
 fn lived(place: &Place) {
     place.write("input.log", events(0, HISTORY));
     live(place, CLOSED_IN_HISTORY);
 }
 
-const CLOSED_IN_HISTORY: usize = 2 * 60;
-
+/// Goes on with what comes after history.
 fn go_on(place: &Place) {
     let mut input = OpenOptions::new().append(true).create(true).open(place.path("input.log")).expect("there");
     input.write_all((events(HISTORY, END) + &last()).as_bytes()).expect("written");

@@ -517,7 +517,10 @@ pub trait SinkPlan: Describe + Any {
     /// [`SinkSettings::delivery`].
     fn delivery(&self) -> Delivery;
     /// [`SinkSettings::succeeds`]; not if `before` is of another type.
-    fn succeeds(&self, before: &dyn SinkPlan) -> bool;
+    fn succeeds(&self, before: &dyn SinkPlan) -> bool {
+        let _ = before;
+        false
+    }
     /// [`SinkSettings::build`].
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Arc<dyn AnySink>>>;
 }

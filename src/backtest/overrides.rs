@@ -31,7 +31,7 @@ const TABLES: [&str; 3] = ["sources", "transforms", "sinks"];
 
 impl Target {
     /// Finds a setting: by its path in the file (`transforms.health.sensitivity`), or by its own name, which then means
-    /// that of all `detectors` that have such a setting.
+    /// that of the `detectors` for which it is written, or else of all that have such a setting.
     ///
     /// # Errors
     /// There is no such setting, as a sentence.
@@ -90,7 +90,14 @@ fn own_name(keys: &[&str], compiled: &Compiled, detectors: &[ComponentId]) -> Ve
         let path = ["transforms", id.id()].iter().chain(keys).map(|key| (*key).to_owned()).collect();
         Some(Place { file, path })
     };
-    detectors.iter().filter(has).filter_map(place).collect()
+    let places: Vec<Place> = detectors.iter().filter(has).filter_map(place).collect();
+    let parsed: Vec<(usize, Item)> = compiled.files.iter().enumerate().filter_map(parse).collect();
+    let is_written = |place: &&Place| {
+        let mut parsed = parsed.iter().filter(|(file, _)| *file == place.file);
+        parsed.any(|(_, item)| place.path.iter().try_fold(item, |item, key| item.get(key)).is_some())
+    };
+    let written: Vec<Place> = places.iter().filter(is_written).cloned().collect();
+    if written.is_empty() { places } else { written }
 }
 
 /// Whether transforms of this type have a setting of this name.

@@ -56,6 +56,7 @@ fn a_value_takes_the_place_of_another() {
 #[test]
 fn a_name_means_all_detectors_that_have_it() {
     assert_eq!(changed("min_std", 1.5).unwrap(), ["min_std = 1.5"], "a spike has none");
+    assert_eq!(changed("min_effect", 2.5).unwrap().len(), 2, "written for none");
     assert_eq!(changed("baseline.min_samples", 7.0).unwrap().len(), 2);
 }
 

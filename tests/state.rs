@@ -1,5 +1,7 @@
 //! `logd state`: what detectors and windows keep is shown, learned from history, carried elsewhere, and forgotten.
 
+mod detectors;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::process::Stdio;
@@ -196,11 +198,7 @@ fn a_state_that_does_not_fit_is_refused_with_the_reason() {
     refused(before.lines().next().expect("a head"), "the file is not whole: 0 of 2 lines are there");
     place.write("pipelines/shop.toml", PIPELINE.replace("type = \"zscore\"", "type = \"zscore\"\nmethod = \"robust\""));
     let said = import(&before);
-    assert!(
-        said.err.contains("do not fit the settings of `shop/slow`: the baseline is of another field"),
-        "{}",
-        said.err
-    );
+    assert!(said.err.contains("do not fit the settings of `shop/slow`: they are of other fields"), "{}", said.err);
 }
 
 #[test]

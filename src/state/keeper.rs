@@ -10,9 +10,9 @@ use logd_sdk::condition::Conditions;
 use logd_sdk::erased::AnyKeyed;
 use logd_sdk::{Clock, ComponentId, Plan};
 
-use super::Lines;
 use super::file::{Head, line};
 use super::kept::{self, Kept, by_key};
+use super::lines::Lines;
 use super::listed::one;
 use super::shown::Shown;
 use crate::checkpoint::{Entry, Store};

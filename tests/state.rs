@@ -167,6 +167,10 @@ fn what_is_learned_or_carried_elsewhere_judges_as_what_was_lived() {
     assert_eq!(learn(&["--replace", "--since", "1970-01-01T00:08:20Z"]).code, Some(0));
     let shown = state(&learned, &["show", "slow", "web"]).out;
     assert!(shown.contains("(n 10); no incident"), "of the last hundred seconds: {shown}");
+    learned.write("empty.log", "");
+    let said = state(&learned, &["learn", "pipelines/shop.toml", "--input", "empty.log", "--replace"]);
+    assert!(said.code == Some(69) && said.err.contains("no event has come"), "{:?} {}", said.code, said.err);
+    assert_eq!(state(&learned, &["show", "slow", "web"]).out, shown, "nothing has changed");
     assert_eq!(learn(&["--replace"]).code, Some(0));
     go_on(&learned);
     live(&learned, CLOSED);

@@ -171,7 +171,9 @@ fn what_is_learned_or_carried_elsewhere_judges_as_what_was_lived() {
     let said = state(&learned, &["learn", "pipelines/shop.toml", "--input", "empty.log", "--replace"]);
     assert!(said.code == Some(69) && said.err.contains("no event has come"), "{:?} {}", said.code, said.err);
     assert_eq!(state(&learned, &["show", "slow", "web"]).out, shown, "nothing has changed");
-    assert_eq!(learn(&["--replace"]).code, Some(0));
+    learned.write("long.log", "x".repeat(2 << 20) + "\n" + &events(0, HISTORY));
+    let said = state(&learned, &["learn", "pipelines/shop.toml", "--input", "long.log", "--replace"]);
+    assert!(said.code == Some(0) && said.err.contains("`max_line_size`"), "what a source warns of: {}", said.err);
     go_on(&learned);
     live(&learned, CLOSED);
     assert_eq!(read(&learned, "out/means.log").lines().collect::<Vec<_>>(), later);

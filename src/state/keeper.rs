@@ -22,9 +22,12 @@ use crate::topology::{Graph, Rehearsal, carried, fits};
 pub(crate) struct Keeper {
     id: ComponentId,
     store: Store,
-    /// Its settings, and itself, which is not run; none of one that is in no pipeline.
-    component: Option<(Arc<dyn KeyedPlan>, Arc<dyn AnyKeyed>)>,
+    /// None of one that is in no pipeline.
+    component: Option<Component>,
 }
+
+/// A component's settings, and itself, which is not run.
+type Component = (Arc<dyn KeyedPlan>, Arc<dyn AnyKeyed>);
 
 impl Keeper {
     /// The one of this name, which is in a pipeline, or has left something.
@@ -167,7 +170,7 @@ impl Keeper {
         Shown::new(self.component.as_ref().map(|(_, keyed)| keyed.as_ref()), kept)
     }
 
-    fn in_pipeline(&self) -> anyhow::Result<&(Arc<dyn KeyedPlan>, Arc<dyn AnyKeyed>)> {
+    fn in_pipeline(&self) -> anyhow::Result<&Component> {
         let component = self.component.as_ref();
         component.with_context(|| format!("`{}` is in no pipeline, and only it knows what its states are", self.id))
     }

@@ -32,7 +32,7 @@ pub(super) fn by_key(
         };
         let (key, mut kept) = (owner(&first.0), vec![first]);
         let is_of_it = |next: &anyhow::Result<Entry>| next.as_ref().is_ok_and(|(name, _)| owner(name) == key);
-        while let Some(Ok(more)) = entries.next_if(&is_of_it) {
+        while let Some(Ok(more)) = entries.next_if(is_of_it) {
             kept.push(more);
         }
         Some(Ok(Kept { key, entries: kept }))

@@ -14,6 +14,7 @@
 //! - `checkpoint`: epochs, by which a crash becomes a pause,
 //! - `delivery`: the driver in front of every sink, and `buffer`: the disk buffer before that,
 //! - `dead_letters`: events that nobody can handle, kept until somebody looks,
+//! - `state`: what components keep by key, for those who look at it or carry it elsewhere,
 //! - `backtest`: recorded input through the same graph, for the alarms that it gives,
 //! - `telemetry`: metrics and logs.
 //!
@@ -30,6 +31,7 @@ pub mod cli;
 mod daemon;
 mod dead_letters;
 mod delivery;
+mod state;
 mod telemetry;
 #[cfg(test)]
 mod testing;

@@ -28,5 +28,6 @@ mod http;
 mod once;
 mod orphans;
 mod reload;
+mod state;
 mod telemetry;
 mod validate;

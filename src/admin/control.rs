@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
-
-use super::passing::Passing;
 
 /// The socket's name in `data_dir`.
 const SOCKET: &str = "control.sock";
@@ -57,6 +57,17 @@ pub(crate) enum Command {
     Plan,
     /// Say how all is, as JSON.
     Status,
+    /// Say how much components keep by key, as JSON.
+    ListStates,
+    /// Say what a component keeps: a line of JSON for each key follows the answer.
+    ShowState {
+        /// The component: `PIPELINE/NAME`, or `NAME`.
+        component: String,
+        /// Of this key only.
+        key: Option<String>,
+    },
+    /// Hand out what a component keeps, as a file of lines, which follow the answer.
+    ExportState(String),
     /// Say what detectors told of an anomaly, or of an incident, as JSON: a list of events.
     Told(String),
 }
@@ -77,13 +88,13 @@ pub(crate) enum Answer {
 pub(crate) struct Reply {
     /// What came of it.
     pub(crate) answer: Answer,
-    /// What is shown from then on.
-    pub(crate) passing: Option<Passing>,
+    /// What follows it: lines, for as long as somebody reads them.
+    pub(crate) lines: Option<BoxStream<'static, Vec<u8>>>,
 }
 
 impl From<Answer> for Reply {
     fn from(answer: Answer) -> Self {
-        Self { answer, passing: None }
+        Self { answer, lines: None }
     }
 }
 
@@ -134,7 +145,7 @@ async fn serve(stream: UnixStream, sender: &mpsc::Sender<Asked>) -> anyhow::Resu
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
     timeout(PATIENCE, BufReader::new(reading.take(LONGEST)).read_line(&mut line)).await??;
-    let Reply { answer, passing } = match serde_json::from_str(&line) {
+    let Reply { answer, lines } = match serde_json::from_str(&line) {
         Ok(command) => {
             let (reply, answer) = oneshot::channel();
             sender.send((command, reply)).await?;
@@ -143,8 +154,8 @@ async fn serve(stream: UnixStream, sender: &mpsc::Sender<Asked>) -> anyhow::Resu
         Err(error) => Answer::Failed(format!("this is no request: {error}")).into(),
     };
     writing.write_all((serde_json::to_string(&answer)? + "\n").as_bytes()).await?;
-    if let Some(mut passing) = passing {
-        while let Some(lines) = passing.next().await {
+    if let Some(mut following) = lines {
+        while let Some(lines) = following.next().await {
             // A client that does not read is not waited for.
             timeout(PATIENCE, writing.write_all(&lines)).await??;
         }
@@ -152,7 +163,7 @@ async fn serve(stream: UnixStream, sender: &mpsc::Sender<Asked>) -> anyhow::Resu
     Ok(())
 }
 
-/// Asks the daemon that runs in `data_dir` to show events, and gives each, a line of JSON, to `shown` for as long as that
+/// Asks the daemon that runs in `data_dir` for lines, such as events that pass, and gives each to `shown` for as long as that
 /// wants more. Returns nothing if there is no daemon.
 ///
 /// # Errors

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
 use logd_sdk::condition::{Condition, Reads};
 use logd_sdk::event::write_json;
 use logd_sdk::{Batch, Columns};
@@ -25,8 +27,12 @@ impl Passing {
         Self { batches, condition, rate, second: (Instant::now(), 0) }
     }
 
-    /// The next ones, a line of JSON each; nothing once all that was looked at is gone.
-    pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
+    /// All of them, a line of JSON each, until what was looked at is gone.
+    pub(crate) fn lines_of_all(self) -> BoxStream<'static, Vec<u8>> {
+        stream::unfold(self, async |mut passing| Some((passing.next().await?, passing))).boxed()
+    }
+
+    async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             let batch = self.batches.recv().await?;
             let lines = self.lines(batch);

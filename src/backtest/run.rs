@@ -11,6 +11,7 @@ use logd_backtest::population::Population;
 use logd_sdk::http::{Extensions, Listeners};
 use logd_sdk::{Clock, Time};
 
+use super::census::Census;
 use super::wiring::Wired;
 use crate::buffer::Buffers;
 use crate::checkpoint::Store;
@@ -37,16 +38,16 @@ pub(crate) struct Told {
 pub(crate) struct Run {
     read: Vec<Arc<AtomicU64>>,
     size: u64,
-    census: super::census::Census,
+    census: Census,
 }
 
 /// Nothing is kept, so no epoch is due before the end.
 const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 impl Run {
-    /// Of this graph.
-    pub(crate) fn of(wired: &Wired) -> Self {
-        Self { read: wired.read.clone(), size: wired.size, census: wired.census.clone() }
+    /// Of a graph whose sources have `read` so many of `size` bytes, and whose events are counted by `census`.
+    pub(super) fn new(read: Vec<Arc<AtomicU64>>, size: u64, census: Census) -> Self {
+        Self { read, size, census }
     }
 
     /// The share of the input that has been read, 0 to 1.
@@ -55,9 +56,9 @@ impl Run {
         if self.size == 0 { 1.0 } else { read as f64 / self.size as f64 }
     }
 
-    /// How many events have been counted.
-    pub(crate) fn events(&self) -> u64 {
-        self.census.population().events()
+    /// Whose events have been counted.
+    pub(crate) fn population(&self) -> Population {
+        self.census.population()
     }
 
     /// Runs to the end of the input. What the engine keeps stands in a folder of its own, which is gone afterwards.
@@ -65,20 +66,36 @@ impl Run {
     /// # Errors
     /// A component can't be built, or fails.
     pub(crate) async fn finish(wired: Wired, settings: &DaemonSettings, workers: Workers) -> anyhow::Result<Told> {
-        let folder = tempfile::Builder::new().prefix("logd-backtest-").tempdir();
-        let folder = folder.context("there is no room for temporary files")?;
-        let environment = environment(settings, folder.path(), &wired.graph, workers)?;
-        let mut left_out = Vec::new();
-        for plan in UnitPlan::divide(&wired.graph, &[]) {
-            let mut unit = plan.start(&environment).await?;
-            unit.finished().await?;
-            let accounts: Vec<Arc<Account>> = unit.statuses().flat_map(|status| status.accounts()).collect();
-            left_out.extend(accounts.iter().filter_map(|account| not_through(account)));
-        }
-        left_out.sort_by(|one, other| one.component.cmp(&other.component));
+        let (left_out, _) = run(&wired.graph, settings, workers, false, |_| Ok(())).await?;
         let (alarms, events) = wired.alarms.take()?;
-        Ok(Told { alarms, events, population: wired.census.population(), left_out })
+        Ok(Told { alarms, events, population: wired.run.population(), left_out })
     }
+}
+
+/// Runs a graph to the end of its input, and then asks the store of what it keeps, which stands in a folder of its own that
+/// is gone afterwards. If the input `goes_on`, what is open at its end stays open. Also returns what did not come through.
+///
+/// # Errors
+/// A component can't be built, or fails; or what is asked of the store.
+pub(super) async fn run<T>(
+    graph: &Graph,
+    settings: &DaemonSettings,
+    workers: Workers,
+    goes_on: bool,
+    ask: impl FnOnce(&Store) -> anyhow::Result<T>,
+) -> anyhow::Result<(Vec<LeftOut>, T)> {
+    let folder = tempfile::Builder::new().prefix("logd-backtest-").tempdir();
+    let folder = folder.context("there is no room for temporary files")?;
+    let environment = Environment { goes_on, ..environment(settings, folder.path(), graph, workers)? };
+    let mut left_out = Vec::new();
+    for plan in UnitPlan::divide(graph, &[]) {
+        let mut unit = plan.start(&environment).await?;
+        unit.finished().await?;
+        let accounts: Vec<Arc<Account>> = unit.statuses().flat_map(|status| status.accounts()).collect();
+        left_out.extend(accounts.iter().filter_map(|account| not_through(account)));
+    }
+    left_out.sort_by(|one, other| one.component.cmp(&other.component));
+    Ok((left_out, ask(&environment.store)?))
 }
 
 fn not_through(account: &Account) -> Option<LeftOut> {
@@ -107,6 +124,7 @@ fn environment(
         shared: Extensions::new(),
         once: true,
         by_events: true,
+        goes_on: false,
         workers,
         edge_capacity: edge_capacity(settings, graph),
         checkpoint_interval: NEVER,

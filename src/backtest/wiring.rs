@@ -14,6 +14,7 @@ use super::alarms::Alarms;
 use super::census::Census;
 use super::dropped::Dropped;
 use super::points::census_points;
+use super::run::Run;
 use crate::topology::{Graph, Input, Node};
 
 /// The output that detectors have for anomalies.
@@ -45,11 +46,8 @@ pub(crate) struct Recorded {
 pub(crate) struct Wired {
     pub(super) graph: Graph,
     pub(super) alarms: Alarms,
-    pub(super) census: Census,
-    /// How many bytes each source has read.
-    pub(super) read: Vec<Arc<AtomicU64>>,
-    /// How many bytes the files have.
-    pub(super) size: u64,
+    /// How far it is.
+    pub(crate) run: Run,
     /// The detectors whose alarms count.
     pub(crate) detectors: Vec<ComponentId>,
 }
@@ -89,19 +87,10 @@ pub(crate) fn wire(graph: &Graph, wanted: &Wanted) -> Result<Wired, Refusal> {
     let places: Vec<usize> = needed.iter().copied().collect();
     let moved = |input: &Input| Input { node: places.partition_point(|place| *place < input.node), ..*input };
 
-    let mut wired = graph.only(|place| needed.contains(&place));
-    let files = assign(&wired, &wanted.recorded)?;
-    let (read, size) = replace_sources(&mut wired, files);
+    let (mut wired, read, size) = only_recorded(graph, &needed, &wanted.recorded)?;
     let (alarms, census) = (Alarms::new(&names, wanted.keep_events), Census::new(fields));
-    let by_ways = |inputs: &[Input]| -> Result<Vec<Input>, Refusal> {
-        let too_many = |_| Refusal::Wanted(format!("there are {} outputs, and can be 256 at most", inputs.len()));
-        let way =
-            |(way, input): (usize, &Input)| Ok(Input { way: u8::try_from(way).map_err(too_many)?, ..moved(input) });
-        inputs.iter().enumerate().map(way).collect()
-    };
-    let is_dead = |(output, port): &(Input, String)| port == DEAD && needed.contains(&output.node);
-    let dead = outputs_of(graph).into_iter().filter(is_dead).map(|(output, _)| moved(&output)).collect();
-    let (alarm_inputs, census_inputs) = (by_ways(&outputs)?, by_ways(&points)?);
+    let dead = dead_outputs(&wired);
+    let (alarm_inputs, census_inputs) = (by_ways(outputs.iter().map(moved))?, by_ways(points.iter().map(moved))?);
     let sinks: [(&str, Plan, Vec<Input>); 3] = [
         ("alarms", Plan::Sink(Arc::new(alarms.clone())), alarm_inputs),
         ("dropped", Plan::Sink(Arc::new(Dropped)), dead),
@@ -111,7 +100,27 @@ pub(crate) fn wire(graph: &Graph, wanted: &Wanted) -> Result<Wired, Refusal> {
         // No component of a user has a dot in its name.
         wired.nodes.push(Node::new(ComponentId::new("backtest", &format!("backtest.{name}")), plan, inputs));
     }
-    Ok(Wired { graph: wired, alarms, census, read, size, detectors })
+    Ok(Wired { graph: wired, alarms, run: Run::new(read, size, census), detectors })
+}
+
+/// The graph of these nodes, with files in the place of its sources; what tells how many bytes each of them has read, and how
+/// many there are in all.
+pub(super) fn only_recorded(
+    graph: &Graph,
+    needed: &BTreeSet<usize>,
+    recorded: &[Recorded],
+) -> Result<(Graph, Vec<Arc<AtomicU64>>, u64), Refusal> {
+    let mut wired = graph.only(|place| needed.contains(&place));
+    let files = assign(&wired, recorded)?;
+    let (read, size) = replace_sources(&mut wired, files);
+    Ok((wired, read, size))
+}
+
+/// Inputs of a sink that is told by which of them events come, which can be 256.
+pub(super) fn by_ways(inputs: impl ExactSizeIterator<Item = Input>) -> Result<Vec<Input>, Refusal> {
+    let too_many = format!("there are {} outputs, and can be 256 at most", inputs.len());
+    let way = |(way, input)| Some(Input { way: u8::try_from(way).ok()?, ..input });
+    inputs.enumerate().map(way).collect::<Option<_>>().ok_or(Refusal::Wanted(too_many))
 }
 
 /// All outputs, in the order of the components, with the names of their ports.
@@ -120,6 +129,11 @@ fn outputs_of(graph: &Graph) -> Vec<(Input, String)> {
         node.ports().into_iter().enumerate().map(move |(port, name)| (Input::new(place, port), name))
     };
     graph.nodes.iter().enumerate().filter(|(_, node)| node.kind() != Kind::Sink).flat_map(ports).collect()
+}
+
+/// The outputs for what nobody can handle.
+pub(super) fn dead_outputs(graph: &Graph) -> Vec<Input> {
+    outputs_of(graph).into_iter().filter(|(_, port)| port == DEAD).map(|(output, _)| output).collect()
 }
 
 /// The outputs whose events are alarms, in the order of the components.
@@ -168,7 +182,7 @@ pub(super) fn upstream(graph: &Graph, from: impl Iterator<Item = usize>) -> BTre
 }
 
 /// What only a clock or a connection could tell can't be told by lines of a file.
-fn refuse_what_has_no_replay(node: &Node) -> Result<(), Refusal> {
+pub(super) fn refuse_what_has_no_replay(node: &Node) -> Result<(), Refusal> {
     let is = |setting: &str, value: &str| node.written.shown(setting) == Some(value);
     let refused = if is("clock", "\"processing\"") {
         Some(("it goes by the clock, and what is recorded has only the times of its events", "write clock = \"event\""))

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use logd_sdk::ComponentId;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use logd_sdk::{Clock, ComponentId, Time};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::Epoch;
 use super::report::Changes;
@@ -21,6 +21,8 @@ use super::report::Changes;
 const POSITIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("positions");
 /// By component and key: what a transform keeps.
 const STATES: TableDefinition<'_, (&str, &[u8]), &[u8]> = TableDefinition::new("states");
+/// By component: when its last epoch became durable, in microseconds since 1970.
+const TIMES: TableDefinition<'_, &str, i64> = TableDefinition::new("times");
 /// What holds for the store as a whole.
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 
@@ -49,6 +51,44 @@ impl Saved {
             }
         }
         states
+    }
+}
+
+/// How much a component keeps by key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Whose it is.
+    pub(crate) component: ComponentId,
+    /// How many keys there are.
+    pub(crate) keys: u64,
+    /// How large keys and states are together.
+    pub(crate) bytes: u64,
+    /// When its last epoch became durable; not known of one before there was such a note.
+    pub(crate) at: Option<Time>,
+}
+
+/// What a component keeps by key, as of one epoch, for as long as this lives.
+pub(crate) struct States {
+    component: String,
+    table: ReadOnlyTable<(&'static str, &'static [u8]), &'static [u8]>,
+}
+
+impl States {
+    /// Keys and states, in the order of the keys.
+    ///
+    /// # Errors
+    /// The disk can't be read.
+    pub(crate) fn iter(&self) -> anyhow::Result<impl Iterator<Item = anyhow::Result<(Vec<u8>, Vec<u8>)>> + use<>> {
+        let component = self.component.clone();
+        let mut range = self.table.range((component.as_str(), &[][..])..)?;
+        Ok(std::iter::from_fn(move || {
+            let (name, state) = match range.next()? {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(error.into())),
+            };
+            let (owner, key) = name.value();
+            (owner == component).then(|| Ok((key.to_vec(), state.value().to_vec())))
+        }))
     }
 }
 
@@ -108,6 +148,7 @@ impl Store {
             }
             write.open_table(POSITIONS)?;
             write.open_table(STATES)?;
+            write.open_table(TIMES)?;
         }
         write.commit()?;
         Ok(())
@@ -132,16 +173,48 @@ impl Store {
         let name = component.to_string();
         let read = self.database.begin_read()?;
         let position = read.open_table(POSITIONS)?.get(name.as_str())?.map(|position| position.value().to_vec());
-        let mut states = Vec::new();
-        for entry in read.open_table(STATES)?.range((name.as_str(), &[][..])..)? {
-            let (key, value) = entry?;
-            let (owner, key) = key.value();
-            if owner != name {
-                break;
+        let states = States { component: name, table: read.open_table(STATES)? };
+        Ok(Saved { position, states: states.iter()?.collect::<Result<_, _>>()? })
+    }
+
+    /// What a component keeps by key.
+    pub(crate) fn states(&self, component: &ComponentId) -> anyhow::Result<States> {
+        let table = self.database.begin_read()?.open_table(STATES)?;
+        Ok(States { component: component.to_string(), table })
+    }
+
+    /// How much there is of each component that keeps something by key. `key_of` says what key of a component something is
+    /// kept of, which may be the same for several in a row; what is of none counts in bytes alone.
+    pub(crate) fn sizes(
+        &self,
+        key_of: impl for<'k> Fn(&ComponentId, &'k [u8]) -> Option<&'k [u8]>,
+    ) -> anyhow::Result<Vec<Size>> {
+        let read = self.database.begin_read()?;
+        let times = read.open_table(TIMES)?;
+        let mut sizes: Vec<Size> = Vec::new();
+        let (mut last, mut last_key) = (String::new(), None);
+        for entry in read.open_table(STATES)?.iter()? {
+            let (name, state) = entry?;
+            let (owner, key) = name.value();
+            if owner != last {
+                let (pipeline, id) = owner.split_once('/').unwrap_or(("", owner));
+                let at = times.get(owner)?.map(|at| Time::from_micros(at.value()));
+                sizes.push(Size { component: ComponentId::new(pipeline, id), keys: 0, bytes: 0, at });
+                owner.clone_into(&mut last);
+                last_key = None;
             }
-            states.push((key.to_vec(), value.value().to_vec()));
+            if let Some(size) = sizes.last_mut() {
+                match key_of(&size.component, key) {
+                    Some(own) if last_key.as_deref() != Some(own) => {
+                        size.keys += 1;
+                        last_key = Some(own.to_vec());
+                    }
+                    _ => {}
+                }
+                size.bytes += (key.len() + state.value().len()) as u64;
+            }
         }
-        Ok(Saved { position, states })
+        Ok(sizes)
     }
 
     /// Makes an epoch durable: all of it, or nothing.
@@ -150,8 +223,11 @@ impl Store {
         {
             let mut positions = write.open_table(POSITIONS)?;
             let mut states = write.open_table(STATES)?;
+            let mut times = write.open_table(TIMES)?;
+            let now = Clock::system().now().as_micros();
             for Entry { component, position, changes } in entries {
                 let name = component.to_string();
+                times.insert(name.as_str(), now)?;
                 if let Some(position) = position {
                     positions.insert(name.as_str(), position.as_slice())?;
                 }
@@ -173,18 +249,48 @@ impl Store {
     /// Forgets all that the components have left.
     pub(crate) fn forget(&self, components: &[ComponentId]) -> anyhow::Result<()> {
         let write = self.database.begin_write()?;
-        {
-            let mut positions = write.open_table(POSITIONS)?;
-            let mut states = write.open_table(STATES)?;
-            for component in components {
+        clear(&write, components.iter())?;
+        write.commit()?;
+        Ok(())
+    }
+
+    /// Puts states in the place of all that their components have left: all of it, or nothing.
+    ///
+    /// # Errors
+    /// The disk says no, or a state can't be had.
+    pub(crate) fn replace<S>(&self, states: impl IntoIterator<Item = (ComponentId, S)>) -> anyhow::Result<()>
+    where
+        S: Iterator<Item = anyhow::Result<(Vec<u8>, Vec<u8>)>>,
+    {
+        let write = self.database.begin_write()?;
+        for (component, states) in states {
+            clear(&write, std::iter::once(&component))?;
+            {
+                let (mut table, mut times) = (write.open_table(STATES)?, write.open_table(TIMES)?);
                 let name = component.to_string();
-                positions.remove(name.as_str())?;
-                states.retain(|(owner, _), _| owner != name)?;
+                times.insert(name.as_str(), Clock::system().now().as_micros())?;
+                for entry in states {
+                    let (key, state) = entry?;
+                    table.insert((name.as_str(), key.as_slice()), state.as_slice())?;
+                }
             }
         }
         write.commit()?;
         Ok(())
     }
+}
+
+/// Takes out all that components have left.
+fn clear<'c>(write: &WriteTransaction, components: impl Iterator<Item = &'c ComponentId>) -> anyhow::Result<()> {
+    let (mut positions, mut states) = (write.open_table(POSITIONS)?, write.open_table(STATES)?);
+    let mut times = write.open_table(TIMES)?;
+    for component in components {
+        let name = component.to_string();
+        positions.remove(name.as_str())?;
+        times.remove(name.as_str())?;
+        states.retain(|(owner, _), _| owner != name)?;
+    }
+    Ok(())
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
@@ -223,6 +329,34 @@ mod tests {
         store.forget(&[ComponentId::new("p", "a")]).expect("forgotten");
         assert!(store.load(&ComponentId::new("p", "a")).expect("read").states.is_empty());
         assert_eq!(store.load(&ComponentId::new("p", "ab")).expect("read").states.len(), 1);
+    }
+
+    #[test]
+    fn tells_how_much_there_is_and_puts_other_states_in_its_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("checkpoints")).expect("opened");
+        let (a, b) = (ComponentId::new("p", "a"), ComponentId::new("p", "b"));
+        let first = [
+            entry("a", b"1", &[(b"1k", Some(b"v")), (b"0", Some(b"w")), (b"1l", Some(b"x"))]),
+            entry("b", b"7", &[(b"1", Some(b"x"))]),
+        ];
+        let before = Clock::system().now();
+        store.commit(Epoch(1), &first).expect("committed");
+        let sizes = store.sizes(|_, key| key.starts_with(b"1").then_some(&key[..1])).expect("read");
+        let found: Vec<_> = sizes.iter().map(|size| (&size.component, size.keys, size.bytes)).collect();
+        assert_eq!(found, [(&a, 1, 8), (&b, 1, 2)], "two states of one key");
+        assert!(sizes[0].at.expect("noted") >= before);
+
+        let snapshot = store.states(&a).expect("read");
+        let other = vec![(b"1z".to_vec(), b"new".to_vec())];
+        let broken = other.iter().cloned().map(Ok).chain([Err(anyhow::anyhow!("it is cut off"))]);
+        store.replace([(a.clone(), broken)]).expect_err("not all of it");
+        assert_eq!(store.load(&a).expect("read").states.len(), 3, "nothing has changed");
+        store.replace([(a.clone(), other.iter().cloned().map(Ok))]).expect("replaced");
+        assert_eq!(snapshot.iter().expect("read").count(), 3, "of the epoch that it was taken at");
+        let saved = store.load(&a).expect("read");
+        assert_eq!((saved.position, saved.states), (None, other));
+        assert_eq!(store.load(&b).expect("read").states.len(), 1);
     }
 
     #[test]

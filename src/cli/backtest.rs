@@ -1,7 +1,7 @@
 //! `logd backtest`: how good the alarms of a pipeline would have been, over recorded input.
 
 mod arguments;
-mod progress;
+pub(super) mod progress;
 mod trials;
 
 use std::path::PathBuf;
@@ -13,8 +13,9 @@ use logd_backtest::sweep::Sweep;
 use logd_backtest::{compare, labels, report, text};
 use logd_sdk::settings::Duration;
 
-use self::arguments::recorded;
-use self::trials::{Failed, Files, Trials};
+pub(super) use self::arguments::recorded;
+use self::trials::Trials;
+pub(super) use self::trials::{Failed, Files};
 use super::Exit;
 use super::running::Format;
 use super::settings::{print, read_settings, say, show};

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
+use logd_sdk::Time;
 use logd_sdk::event::write_json;
-use logd_sdk::settings::Duration;
-use logd_sdk::{Clock, Time};
 
 use super::Exit;
+use super::moment::Moment;
 use super::settings::{Configuration, print, say, tell};
 use crate::admin::control::{self, Answer, Command};
 use crate::config::daemon::DaemonSettings;
@@ -82,34 +81,6 @@ struct Which {
     /// All of them
     #[arg(long)]
     all: bool,
-}
-
-/// A time, or how long ago.
-#[derive(Clone, Copy, Debug)]
-enum Moment {
-    At(Time),
-    Ago(Duration),
-}
-
-impl FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match (Time::parse_rfc3339(text.as_bytes()), text.parse()) {
-            (Some(time), _) => Ok(Self::At(time)),
-            (None, Ok(ago)) => Ok(Self::Ago(ago)),
-            _ => Err("write a time as 2026-01-31T12:00:00Z, or how long ago, as 2h".to_owned()),
-        }
-    }
-}
-
-impl Moment {
-    fn time(self) -> Time {
-        match self {
-            Self::At(time) => time,
-            Self::Ago(ago) => Clock::system().now().before(*ago),
-        }
-    }
 }
 
 impl Which {

@@ -8,11 +8,13 @@ mod explain;
 mod generate;
 mod graph;
 mod list;
+mod moment;
 mod plan;
 mod run;
 mod running;
 mod schema;
 mod settings;
+mod state;
 mod status;
 mod tap;
 mod top;
@@ -55,6 +57,7 @@ enum Command {
     Generate(generate::Generate),
     Dlq(dlq::Dlq),
     Buffer(buffer::Buffer),
+    State(state::State),
     User(user::User),
 }
 
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Generate(command) => command.execute(),
         Command::Dlq(command) => command.execute(),
         Command::Buffer(command) => command.execute(),
+        Command::State(command) => command.execute(),
         Command::User(command) => command.execute(),
     };
     exit.into()

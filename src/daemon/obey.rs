@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{bail, ensure};
+use futures::{StreamExt as _, stream};
 use logd_api::Host;
 use logd_sdk::ComponentId;
 use logd_sdk::settings::Fault;
@@ -16,6 +17,8 @@ use super::run::{read_again, take_over};
 use crate::admin::Passing;
 use crate::admin::control::{Answer, Command, Reply};
 use crate::dead_letters::{self, DeadLetters, Letter};
+use crate::state::{self, Keeper};
+use crate::topology::Environment;
 
 /// Does it, and says what came of it.
 pub(super) async fn obey(command: Command, fleet: &mut Fleet, files: &mut Files) -> Reply {
@@ -30,7 +33,7 @@ pub(super) async fn obey(command: Command, fleet: &mut Fleet, files: &mut Files)
             Err(error) => Err(error),
         },
         Command::Tap { name, filter, rate } => match tap(fleet, &name, filter.as_deref(), rate) {
-            Ok(passing) => return Reply { answer: Answer::Done(String::new()), passing: Some(passing) },
+            Ok(passing) => return Reply { answer: Answer::Done(String::new()), lines: Some(passing.lines_of_all()) },
             Err(error) => Err(error),
         },
         Command::Plan => match files.compile().await {
@@ -39,6 +42,15 @@ pub(super) async fn obey(command: Command, fleet: &mut Fleet, files: &mut Files)
                 files.own.preview(&mut preview);
                 serde_json::to_string(&preview).map_err(Into::into)
             }
+            Err(error) => Err(error),
+        },
+        Command::ListStates => list_states(fleet).await,
+        Command::ShowState { component, key } => match keeper(fleet, &component).and_then(|one| one.show(key)) {
+            Ok(lines) => return follow(lines),
+            Err(error) => Err(error),
+        },
+        Command::ExportState(component) => match keeper(fleet, &component).and_then(|one| one.export()) {
+            Ok(lines) => return follow(lines),
             Err(error) => Err(error),
         },
         Command::Status => serde_json::to_string(&overview(fleet, files.generations.number())).map_err(Into::into),
@@ -76,6 +88,25 @@ fn tap(fleet: &Fleet, name: &str, filter: Option<&str>, rate: u32) -> anyhow::Re
         environment.conditions.compile(source).map_err(faults)
     };
     Ok(Passing::new(environment.taps.watch(&outputs), filter.map(compile).transpose()?, rate))
+}
+
+/// How much components keep.
+async fn list_states(fleet: &Fleet) -> anyhow::Result<String> {
+    let plans = state::plans(fleet.graphs());
+    let store = fleet.environment().store.clone();
+    let listed = tokio::task::spawn_blocking(move || state::list(&store, &plans)).await??;
+    Ok(serde_json::to_string(&listed)?)
+}
+
+/// What a component keeps.
+fn keeper(fleet: &Fleet, component: &str) -> anyhow::Result<Keeper> {
+    let Environment { store, conditions, data_dir, .. } = fleet.environment();
+    Keeper::find(component, fleet.graphs(), store, conditions, data_dir)
+}
+
+fn follow(lines: state::Lines) -> Reply {
+    let lines = stream::iter(state::sent(lines).map(String::into_bytes));
+    Reply { answer: Answer::Done(String::new()), lines: Some(lines.boxed()) }
 }
 
 /// Forgets these letters.

@@ -189,6 +189,7 @@ fn environment(
         shared: Extensions::new(),
         once,
         by_events: false,
+        goes_on: false,
         workers,
         edge_capacity: edge_capacity(settings, graph),
         checkpoint_interval: settings.checkpoint.interval.into(),

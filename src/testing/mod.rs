@@ -82,6 +82,7 @@ impl Bench {
             suspects: AllSuspects::default(),
             once: false,
             by_events: false,
+            goes_on: false,
             workers: Workers::new(NonZeroUsize::MIN.saturating_add(1)),
             edge_capacity: 4096,
             checkpoint_interval: Duration::from_secs(1),

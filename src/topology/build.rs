@@ -56,6 +56,8 @@ pub(crate) struct Environment {
     pub(crate) once: bool,
     /// Whether time goes by the events alone: no silence lets it go on, and no date is too far ahead.
     pub(crate) by_events: bool,
+    /// Whether what is open at the end of the input stays open, for a run that goes on from there.
+    pub(crate) goes_on: bool,
     /// How work on events is done: a component works on one batch more at once than there are threads, and a state has as
     /// many shards.
     pub(crate) workers: Workers,
@@ -232,7 +234,7 @@ impl Place<'_> {
                 if let Some(position) = &saved.position {
                     source.seek(position).context("its position")?;
                 }
-                Body::Source(Box::new(SourceNode::new(source, commands, links)))
+                Body::Source(Box::new(SourceNode::new(source, commands, links, environment.goes_on)))
             }
             Made::Transform(transform) => {
                 let pipeline = Pipeline::new(parallelism, workers);

@@ -302,7 +302,7 @@ fn load(
 ///
 /// # Errors
 /// It can't, and this is why.
-pub(super) fn fits(
+pub(crate) fn fits(
     keyed: &dyn AnyKeyed,
     state: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
     clock: &Clock,
@@ -315,6 +315,20 @@ pub(super) fn fits(
 const WATERMARKS: u8 = 0;
 /// and of what the shards keep.
 const STATE: u8 = 1;
+
+/// The key that a component's state is kept for under this one; none of how far time has come.
+pub(crate) fn key_of(kept_under: &[u8]) -> Option<&[u8]> {
+    kept_under.strip_prefix(&[STATE])
+}
+
+/// Of an entry that a component has kept, what another run can go on with.
+///
+/// # Errors
+/// It can't be read.
+pub(crate) fn carried((kept_under, state): (Vec<u8>, Vec<u8>)) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
+    let state = if key_of(&kept_under).is_some() { state } else { super::watermarks::carried(&state)? };
+    Ok((kept_under, state))
+}
 
 /// Whether a split that was made for the floors `assumed` is right for the floors `floors` too.
 fn holds(batch: &Batch, split: &Split<AnyPart>, assumed: &[Floor], floors: &[Floor]) -> bool {

@@ -33,6 +33,7 @@ pub(crate) use fresh::Fresh;
 pub(crate) use graph::{Graph, Input, Node};
 pub(crate) use inlet::{Arrival, Inlet};
 pub(crate) use kept::Migrate;
+pub(crate) use keyed_node::{carried, fits, key_of};
 pub(crate) use node::Links;
 pub(crate) use outlets::Outlets;
 pub(crate) use part::{Ended, Orders, Status, run as run_part};

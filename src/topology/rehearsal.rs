@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use logd_sdk::component::SourcePlan;
 use logd_sdk::condition::Conditions;
+use logd_sdk::erased::AnyKeyed;
 use logd_sdk::meters::Meters;
 use logd_sdk::{Clock, ComponentId, Context, Epochs, Health, Plan};
 
@@ -44,10 +45,18 @@ impl Rehearsal<'_> {
     /// # Errors
     /// It could not, and this is why.
     pub(crate) fn keeps_state(self, graph: &Graph, place: usize, store: &Store) -> anyhow::Result<()> {
+        let Some(keyed) = self.keyed(graph, place)? else { return Ok(()) };
+        fits(keyed.as_ref(), store.load(&graph.nodes[place].id)?.states, &Clock::system())
+    }
+
+    /// The component at a place as one that can be asked about its state, if it keeps some by key.
+    ///
+    /// # Errors
+    /// It can't be built.
+    pub(crate) fn keyed(self, graph: &Graph, place: usize) -> anyhow::Result<Option<Arc<dyn AnyKeyed>>> {
         let node = &graph.nodes[place];
-        let Plan::Keyed(plan) = &node.plan else { return Ok(()) };
-        let context = self.context(graph, place, node);
-        fits(plan.build(&context)?.as_ref(), store.load(&node.id)?.states, &context.clock)
+        let Plan::Keyed(plan) = &node.plan else { return Ok(None) };
+        plan.build(&self.context(graph, place, node)).map(Some)
     }
 
     /// Tries all components, and returns those that can't be built, with the reasons, in the order of the graph.

@@ -27,18 +27,25 @@ pub(crate) struct SourceNode {
     unrepeatable: Option<VecDeque<u64>>,
     /// Whether nothing more is read.
     pub(crate) has_ended: bool,
+    /// Whether its end is none of the input: what is open stays open.
+    goes_on: bool,
     /// Until when it is of use, if no file has it any more.
     retirement: Option<Retirement>,
 }
 
 impl SourceNode {
     /// The task of a source; it can bring events again if it has a position.
-    pub(crate) fn new(source: Box<dyn AnySource>, commands: UnboundedReceiver<Command>, links: Links) -> Self {
+    pub(crate) fn new(
+        source: Box<dyn AnySource>,
+        commands: UnboundedReceiver<Command>,
+        links: Links,
+        goes_on: bool,
+    ) -> Self {
         let unrepeatable = source.position().is_none().then(VecDeque::new);
         if unrepeatable.is_some() {
             links.account.durable(0);
         }
-        Self { source, commands, links, unrepeatable, has_ended: false, retirement: None }
+        Self { source, commands, links, unrepeatable, has_ended: false, goes_on, retirement: None }
     }
 
     /// Joins it to other edges and another coordinator.
@@ -109,7 +116,7 @@ impl SourceNode {
     fn end(&mut self) -> anyhow::Result<()> {
         let snapshot = self.snapshot();
         self.links.reporter.ended(snapshot);
-        self.links.outlets.finish(true)?;
+        self.links.outlets.finish(!self.goes_on)?;
         self.has_ended = true;
         Ok(())
     }

@@ -40,6 +40,16 @@ struct Progress {
 /// The version of the snapshot's form.
 const VERSION: u8 = 1;
 
+/// Of what [`Watermarks::save`] has written, what another run can go on with: what has left stays gone. Partitions are not
+/// those of that run, which would wait for them.
+///
+/// # Errors
+/// It can't be read.
+pub(super) fn carried(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let State { emitted, .. } = logd_sdk::snapshot::decode(VERSION, bytes)?;
+    logd_sdk::snapshot::encode(VERSION, &State { partitions: BTreeMap::new(), emitted })
+}
+
 impl Watermarks {
     /// Nothing has come yet.
     pub(crate) fn new(timing: Timing, clock: Clock) -> Self {
@@ -230,6 +240,16 @@ mod tests {
         assert_eq!(note(&mut watermarks, &batch("a", &[990, 999_999, 995]), 0), at(990));
         assert_eq!(note(&mut watermarks, &batch("a", &[1600]), 0), at(1595), "within ten minutes of the clock");
         assert_eq!(note(&mut watermarks, &batch("a", &[2200]), 0), at(2195), "or of the partition");
+    }
+
+    #[test]
+    fn another_run_waits_for_no_partition_of_this_one() {
+        let mut watermarks = watermarks();
+        note(&mut watermarks, &batch("a", &[80]), 7);
+        let mut other = self::watermarks();
+        other.load(&carried(&watermarks.save().expect("saved")).expect("read")).expect("loaded");
+        assert_eq!(other.emitted(), at(75));
+        assert_eq!(note(&mut other, &batch("b", &[100]), 0), at(95));
     }
 
     #[test]

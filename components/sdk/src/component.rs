@@ -24,7 +24,7 @@ use vrl::path::OwnedValuePath;
 use crate::condition::{Condition, Conditions, Reads};
 use crate::context::Context;
 use crate::erased::{AnyKeyed, AnySink, AnySource, ErasedKeyed};
-use crate::keyed::Keyed;
+use crate::keyed::{Keyed, Shard};
 use crate::report::{KeyPath, Report};
 use crate::settings::TextFile;
 use crate::sink::{Delivery, Sink};
@@ -504,11 +504,17 @@ pub trait KeyedPlan: Describe {
     /// # Errors
     /// Those of the component.
     fn build(&self, context: &Context) -> anyhow::Result<Arc<dyn AnyKeyed>>;
+    /// [`Shard::owner`], of its shards.
+    fn owner<'k>(&self, saved: &'k [u8]) -> &'k [u8];
 }
 
 impl<S: KeyedSettings> KeyedPlan for S {
     fn build(&self, context: &Context) -> anyhow::Result<Arc<dyn AnyKeyed>> {
         Ok(Arc::new(ErasedKeyed(KeyedSettings::build(self, context)?)))
+    }
+
+    fn owner<'k>(&self, saved: &'k [u8]) -> &'k [u8] {
+        <<S::Keyed as Keyed>::Shard as Shard>::owner(saved)
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use futures::future::BoxFuture;
 
 use crate::event::Batch;
-use crate::keyed::{Floor, Keyed, Save, Shard, Split, Step, Timing};
+use crate::keyed::{Description, Floor, Keyed, Save, Shard, Split, Step, Timing};
 use crate::outputs::Outputs;
 use crate::sink::{Attempt, Sink};
 use crate::source::{Next, Source};
@@ -110,6 +110,8 @@ pub trait AnyKeyed: Send + Sync {
     fn split(&self, batch: &Batch, floors: &[Floor], shards: usize) -> Split<AnyPart>;
     /// [`Keyed::shard`].
     fn shard(&self) -> Box<dyn AnyShard>;
+    /// [`Keyed::fingerprint`].
+    fn fingerprint(&self) -> u64;
     /// [`Keyed::gather`].
     ///
     /// # Errors
@@ -133,6 +135,8 @@ pub trait AnyShard: Send {
     /// # Errors
     /// Those of the shard.
     fn load(&mut self, key: &[u8], state: &[u8]) -> anyhow::Result<()>;
+    /// [`Shard::describe`].
+    fn describe(&self, key: &[u8]) -> Option<Description>;
 }
 
 /// A [`Keyed`] as an [`AnyKeyed`].
@@ -151,6 +155,10 @@ impl<K: Keyed> AnyKeyed for ErasedKeyed<K> {
 
     fn shard(&self) -> Box<dyn AnyShard> {
         Box::new(ErasedShard(self.0.shard()))
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.0.fingerprint()
     }
 
     fn gather(&self, step: Step<'_, AnyYield>, out: &mut Outputs) -> anyhow::Result<()> {
@@ -179,6 +187,10 @@ impl<S: Shard> AnyShard for ErasedShard<S> {
 
     fn load(&mut self, key: &[u8], state: &[u8]) -> anyhow::Result<()> {
         self.0.load(key, state)
+    }
+
+    fn describe(&self, key: &[u8]) -> Option<Description> {
+        self.0.describe(key)
     }
 }
 

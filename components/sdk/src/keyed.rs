@@ -84,9 +84,25 @@ pub trait Keyed: Send + Sync + 'static {
     /// A shard without any key.
     fn shard(&self) -> Self::Shard;
 
+    /// What its states are of, as a hash of the settings that they depend on: it can't go on with a state of another.
+    fn fingerprint(&self) -> u64 {
+        0
+    }
+
     /// Puts together what the shards made in one step, in an order that does not depend on their number. `batch` is
     /// what came in, if anything did; `made_by` the partition that derived events belong to.
     fn gather(&self, step: Step<'_, <Self::Shard as Shard>::Yield>, out: &mut Outputs);
+}
+
+/// What is known of one key, for whoever asks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// The key in one word, as metrics have it: its values, with commas between them.
+    pub key: String,
+    /// What is known, in a line.
+    pub words: String,
+    /// The same in figures, each under its name.
+    pub figures: serde_json::Value,
 }
 
 /// What one step has made.
@@ -120,8 +136,8 @@ pub trait Shard: Send + 'static {
     /// [`owner`](Self::owner) makes them of.
     fn save(&mut self, save: &mut Save<'_>);
 
-    /// What of a saved key decides the shard that it belongs to. A shard that keeps several states of one key, so that
-    /// what changes seldom is not written with what changes often, puts before the key which of them it is.
+    /// The key that something was saved of. A shard that keeps several states of one key, so that what changes seldom is
+    /// not written with what changes often, puts behind the key which of them it is: they are kept side by side so.
     #[must_use]
     fn owner(saved: &[u8]) -> &[u8]
     where
@@ -135,6 +151,12 @@ pub trait Shard: Send + 'static {
     /// # Errors
     /// The state can't be read.
     fn load(&mut self, key: &[u8], state: &[u8]) -> anyhow::Result<()>;
+
+    /// Says what it knows of a key, which it has; nothing where there is no more to say than its size.
+    fn describe(&self, key: &[u8]) -> Option<Description> {
+        let _ = key;
+        None
+    }
 }
 
 /// Which of `shards` shards a key belongs to: the same in every run.

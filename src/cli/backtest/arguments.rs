@@ -10,7 +10,7 @@ use crate::backtest::Recorded;
 ///
 /// # Errors
 /// No file is meant, as a sentence.
-pub(super) fn recorded(arguments: &[String], sources: &[String]) -> Result<Vec<Recorded>, String> {
+pub(in crate::cli) fn recorded(arguments: &[String], sources: &[String]) -> Result<Vec<Recorded>, String> {
     let is_source = |name: &str| {
         sources.iter().any(|source| source == name || source.split_once('/').is_some_and(|(_, own)| own == name))
     };

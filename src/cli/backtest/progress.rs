@@ -15,13 +15,13 @@ use crate::daemon::{LastLine, thousands};
 const PERIOD: Duration = Duration::from_millis(250);
 
 /// Shows it until it is dropped; never ends.
-pub(super) async fn show(run: Run, number: usize, of: usize, started: Instant) -> Infallible {
+pub(in crate::cli) async fn show(run: Run, number: usize, of: usize, started: Instant) -> Infallible {
     let Some(mut line) = LastLine::on_terminal() else { return std::future::pending().await };
     let (mut ticks, begun) = (interval(PERIOD), Instant::now());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let speed = run.events() as f64 / begun.elapsed().as_secs_f64().max(0.001);
+        let speed = run.population().events() as f64 / begun.elapsed().as_secs_f64().max(0.001);
         line.draw(&text(run.share(), number, of, speed, started.elapsed()));
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use logd_backtest::labels::Label;
 use logd_backtest::outcome::Trial;
 use logd_backtest::scoring::{Question, score};
+use logd_sdk::Time;
 use logd_sdk::component::Kind;
 use tokio::time::Instant;
 
 use super::progress;
-use crate::backtest::{Refusal, Run, Target, Wanted, wire};
+use crate::backtest::{Learning, Recorded, Refusal, Run, Target, Wanted, wire};
 use crate::cli::Exit;
 use crate::cli::settings::{compile_instead, say, show};
 use crate::config::Texts;
@@ -21,7 +22,7 @@ use crate::topology::Workers;
 
 /// Why there is no outcome.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(in crate::cli) enum Failed {
     /// The command line is wrong.
     Usage(String),
     /// A pipeline is wrong, or can't be backtested.
@@ -33,8 +34,15 @@ pub(super) enum Failed {
 }
 
 impl Failed {
+    /// No event has come that could have been judged.
+    pub(in crate::cli) fn nothing_came() -> Self {
+        let why = "no event has come to a detector with a time of its own; does `parse` have a `timestamp`, and are these \
+                   the files?";
+        Self::Unavailable(why.to_owned())
+    }
+
     /// Says it.
-    pub(super) fn tell(self) -> Exit {
+    pub(in crate::cli) fn tell(self) -> Exit {
         match self {
             Self::Usage(why) => {
                 say(&format!("logd: {why}\n"));
@@ -63,7 +71,7 @@ impl From<std::io::Error> for Failed {
 }
 
 /// The files of a pipeline, compiled.
-pub(super) struct Files {
+pub(in crate::cli) struct Files {
     paths: Vec<PathBuf>,
     compiled: Compiled,
     sources: Vec<String>,
@@ -71,7 +79,7 @@ pub(super) struct Files {
 
 impl Files {
     /// Reads and checks them.
-    pub(super) fn compile(paths: &[PathBuf], settings: &DaemonSettings) -> Result<Self, Failed> {
+    pub(in crate::cli) fn compile(paths: &[PathBuf], settings: &DaemonSettings) -> Result<Self, Failed> {
         let files = Self::compile_with(paths, settings, &Texts::new())?;
         // Warnings of the files as they are; a sweep would say them again each time.
         show(&files.compiled.diagnostics);
@@ -89,8 +97,13 @@ impl Files {
     }
 
     /// The names of its sources.
-    pub(super) fn sources(&self) -> &[String] {
+    pub(in crate::cli) fn sources(&self) -> &[String] {
         &self.sources
+    }
+
+    /// A run of them that learns.
+    pub(in crate::cli) fn learning(&self, recorded: &[Recorded], since: Option<Time>) -> Result<Learning, Failed> {
+        Learning::wire(&self.compiled.graph, recorded, since).map_err(|refusal| self.refused(refusal))
     }
 
     /// Where a setting stands in them.
@@ -149,16 +162,14 @@ impl<'t> Trials<'t> {
     pub(super) async fn run(&mut self, files: &Files, wanted: &Wanted) -> Result<(Trial, Vec<String>), Failed> {
         let wired = wire(&files.compiled.graph, wanted).map_err(|refusal| files.refused(refusal))?;
         self.begun += 1;
-        let shown = progress::show(Run::of(&wired), self.begun, self.of, self.started);
+        let shown = progress::show(wired.run.clone(), self.begun, self.of, self.started);
         let told = tokio::select! {
             told = Run::finish(wired, self.settings, self.workers) => told,
             never = shown => match never {},
         };
         let told = told.map_err(|error| Failed::Unavailable(format!("{error:#}")))?;
         if told.population.is_empty() {
-            let why = "no event has come to a detector with a time of its own; does `parse` have a `timestamp`, and are \
-                       these the files?";
-            return Err(Failed::Unavailable(why.to_owned()));
+            return Err(Failed::nothing_came());
         }
         let from = told.population.first.after(self.warm_up);
         let question = Question { labels: self.labels, alarms: &told.alarms, population: &told.population, from };

@@ -4,6 +4,7 @@
 //! all that a snapshot needs. Nothing here reads a clock or knows of batches: the same points in the same order give
 //! the same anomalies, byte for byte, wherever they are cut and resumed.
 
+mod describe;
 mod value;
 
 use std::collections::VecDeque;

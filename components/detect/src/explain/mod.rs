@@ -53,6 +53,16 @@ impl Sentence<'_> {
         format!("{}, usually {}{} ({})", self.judged(), self.usual(self.baseline), self.time(), self.by())
     }
 
+    /// What is usual at the time of the baseline.
+    pub(crate) fn known(&self) -> String {
+        format!("{} usually {}{}", self.measure.label, self.usual(self.baseline), self.time())
+    }
+
+    /// The value.
+    pub(crate) fn told(&self) -> String {
+        self.amount(self.value)
+    }
+
     /// How it ended.
     pub(crate) fn resolved(&self, ending: &Ending<'_>) -> String {
         let judged = self.judged();

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::conformal::{Calibration, Rank};
-use super::explain::Sentence;
+use super::explain::{Fields, Sentence};
 use super::incident::{Change, Incident, Seen};
 use super::shingle::Shingles;
 use super::trees::{Forest, Masses};
@@ -22,9 +22,9 @@ use crate::time::{Interval, Micros};
 /// A detector of one field, or of several at once.
 #[derive(Clone, Debug)]
 pub struct Novelty {
-    settings: Settings,
-    identity: Identity,
-    measures: Vec<Measure>,
+    pub(super) settings: Settings,
+    pub(super) identity: Identity,
+    pub(super) measures: Vec<Measure>,
     /// Without trees where there is one field to compare with itself.
     forest: Option<Forest>,
 }
@@ -34,22 +34,22 @@ pub struct Novelty {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NoveltyState {
     /// The last values: of shingles,
-    shingles: Shingles,
+    pub(super) shingles: Shingles,
     /// or as the trees count them.
-    masses: Masses,
+    pub(super) masses: Masses,
     /// How strange they were.
-    calibration: Calibration,
-    incident: Incident,
+    pub(super) calibration: Calibration,
+    pub(super) incident: Incident,
     /// The last value that was judged.
-    last: Option<Last>,
+    pub(super) last: Option<Last>,
 }
 
 /// The last value, of the first field.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Last {
-    value: f64,
-    score: f64,
-    window: Interval,
+pub(super) struct Last {
+    pub(super) value: f64,
+    pub(super) score: f64,
+    pub(super) window: Interval,
     /// The latest event time.
     now: Micros,
 }
@@ -166,7 +166,7 @@ impl Novelty {
         // There is one: an incident opens with a value.
         let Last { value, score, window, .. } = state.last?;
         let Change { state: became, reason, at, incident } = change;
-        let sentence = Sentence { measures: &self.measures, evidence: &incident.evidence, value };
+        let sentence = Sentence { fields: Fields(&self.measures), evidence: &incident.evidence, value };
         let explanation = match reason {
             None => sentence.novel(),
             Some(reason) => sentence.resolved(reason, at.since(incident.since), &incident.peak),

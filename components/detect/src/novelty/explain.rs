@@ -12,8 +12,7 @@ use crate::incident::{Peak, Reason};
 
 /// What a sentence is made of.
 pub(super) struct Sentence<'a> {
-    /// One for each field.
-    pub(super) measures: &'a [Measure],
+    pub(super) fields: Fields<'a>,
     /// That of the worst value.
     pub(super) evidence: &'a NoveltyEvidence,
     /// The value at hand, of the first field.
@@ -26,17 +25,18 @@ impl Sentence<'_> {
         let NoveltyEvidence { threshold, rank, compared, .. } = self.evidence;
         let (what, how) = match compared {
             Compared::Shingle { range, .. } if compared.beyond() > 0.0 => {
-                (self.first(self.value), format!("beyond all values before it, {}", self.span(0, *range)))
+                (self.first(self.value), format!("beyond all values before it, {}", self.fields.span(0, *range)))
             }
             Compared::Shingle { values, .. } => {
                 (self.first(self.value), format!("its last {} values {}", values.len(), stranger(rank)))
             }
             Compared::Place { values, ranges, .. } => {
-                let fields = values.iter().enumerate().map(|(field, &value)| self.amount(field, value));
+                let fields = values.iter().enumerate().map(|(field, &value)| self.fields.amount(field, value));
                 let what = fields.collect::<Vec<_>>().join(", ");
                 let outside = values.iter().zip(ranges).enumerate().filter_map(|(field, (&value, &range))| {
                     let outside = value < range.0 || range.1 < value;
-                    outside.then(|| format!("; {} outside {}", self.label(field), self.span(field, range)))
+                    outside
+                        .then(|| format!("; {} outside {}", self.fields.label(field), self.fields.span(field, range)))
                 });
                 (what, format!("together {}{}", stranger(rank), outside.collect::<String>()))
             }
@@ -48,7 +48,7 @@ impl Sentence<'_> {
     /// How it ended.
     pub(super) fn resolved(&self, reason: Reason, lasted: Duration, peak: &Peak) -> String {
         let (value, lasted) = (self.first(self.value), span(lasted));
-        let peak = format!("peak {} (novelty {})", self.figure(0, peak.value), score(peak.score));
+        let peak = format!("peak {} (novelty {})", self.fields.figure(0, peak.value), score(peak.score));
         match reason {
             Reason::BackToNormal => format!("{value}, nothing novel any more after {lasted}, {peak}"),
             Reason::NewNormal => format!("{value}, the new normal after {lasted}, {peak}"),
@@ -59,26 +59,31 @@ impl Sentence<'_> {
 
     /// The first field with its value.
     fn first(&self, value: f64) -> String {
-        self.amount(0, value)
+        self.fields.amount(0, value)
     }
+}
 
-    fn label(&self, field: usize) -> &str {
-        self.measures.get(field).map_or("", |measure| &measure.label)
+/// How the fields are spoken of, one after the other.
+pub(super) struct Fields<'a>(pub(super) &'a [Measure]);
+
+impl Fields<'_> {
+    pub(super) fn label(&self, field: usize) -> &str {
+        self.0.get(field).map_or("", |measure| &measure.label)
     }
 
     /// A field's label and value: `cpu 91 %`.
-    fn amount(&self, field: usize, value: f64) -> String {
+    pub(super) fn amount(&self, field: usize, value: f64) -> String {
         format!("{} {}", self.label(field), self.figure(field, value))
     }
 
     /// A field's value with its unit.
-    fn figure(&self, field: usize, value: f64) -> String {
-        let Some(Measure { unit, scale, .. }) = self.measures.get(field) else { return two_digits(value) };
+    pub(super) fn figure(&self, field: usize, value: f64) -> String {
+        let Some(Measure { unit, scale, .. }) = self.0.get(field) else { return two_digits(value) };
         format!("{}{}{unit}", two_digits(value * scale), if unit.is_empty() { "" } else { " " })
     }
 
     /// A range of a field's values.
-    fn span(&self, field: usize, (low, high): (f64, f64)) -> String {
+    pub(super) fn span(&self, field: usize, (low, high): (f64, f64)) -> String {
         format!("{} to {}", self.figure(field, low), self.figure(field, high))
     }
 }
@@ -94,6 +99,6 @@ fn stranger(rank: &Rank) -> String {
 }
 
 /// A score with as many digits as tell it from the threshold.
-fn score(score: f64) -> String {
+pub(super) fn score(score: f64) -> String {
     fixed(score, if score < 1.0 { 3 } else { 2 })
 }

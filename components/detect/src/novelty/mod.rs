@@ -4,13 +4,14 @@
 //! - [`trees`]: several fields: how many points are where this one is;
 //! - [`conformal`]: how strange that is, by its rank among the last values' strangeness;
 //! - [`incident`]: what opens, and is resolved when it has become usual; [`explain`]: the sentence of it;
-//! - [`detector`]: all of it key by key; [`evidence`]: what a verdict rests on; [`settings`]: what can be set.
+//! - [`detector`]: all of it key by key; [`describe`]: what it knows of one; [`evidence`]: what a verdict rests on; [`settings`]: what can be set.
 //!
 //! It has no baseline that anomalies would have to be kept out of: what is strange is learned at once, and is strange no
 //! longer when it has come often enough. That was measured to be a strength: with the strange kept out of what is ranked
 //! among, the score by the rules of the Numenta Anomaly Benchmark falls from 67 to 39.
 
 mod conformal;
+mod describe;
 mod detector;
 mod evidence;
 mod explain;

@@ -67,6 +67,12 @@ impl Shingles {
         })
     }
 
+    /// Least and greatest value; none without any.
+    pub(super) fn range(&self) -> Option<(f64, f64)> {
+        let least = self.0.iter().copied().reduce(f64::min)?;
+        Some((least, self.0.iter().copied().reduce(f64::max)?))
+    }
+
     /// The values before the last, oldest first.
     pub(super) fn before(&self) -> &[f64] {
         self.0.split_last().map_or(&[], |(_, before)| before)

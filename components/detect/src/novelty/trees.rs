@@ -56,6 +56,13 @@ pub(super) struct Masses {
     counts: Vec<u16>,
 }
 
+impl Masses {
+    /// Least and greatest value of each field in the window that is counted; none before the first is full.
+    pub(super) fn ranges(&self) -> &[(f64, f64)] {
+        &self.ranges
+    }
+}
+
 /// What the trees say of a point.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Place {

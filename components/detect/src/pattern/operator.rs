@@ -142,6 +142,10 @@ impl Keyed for Patterns {
         Shard::new(Arc::clone(&self.shared))
     }
 
+    fn fingerprint(&self) -> u64 {
+        self.shared.fingerprint
+    }
+
     fn gather(&self, mut step: Step<'_, Yield>, out: &mut Outputs) {
         let sum = |count: fn(&Yield) -> u64| step.yields.iter().map(count).sum::<u64>();
         let (keys_evicted, labelled) = (sum(|made| made.keys_evicted), sum(|made| made.rows.len() as u64));

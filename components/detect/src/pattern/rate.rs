@@ -210,7 +210,7 @@ impl Rate {
     }
 
     /// What is expected of a bucket.
-    fn expected(&self) -> f64 {
+    pub(super) fn expected(&self) -> f64 {
         (self.events + 0.5) / (self.buckets + 1.0)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use foldhash::fast::RandomState;
-use logd_sdk::keyed::{self, Save};
+use logd_sdk::keyed::{self, Description, Save};
 use logd_sdk::{Time, snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use super::track::{Finding, Sample};
 use super::watch::{Limits, Watch};
 use crate::incident::Anomaly;
 use crate::time::Micros;
-use crate::transform::key::GroupBy;
+use crate::transform::key::{self, GroupBy};
 
 /// The version of the snapshot's form.
 const VERSION: u8 = 1;
@@ -238,5 +238,11 @@ impl keyed::Shard for Shard {
         self.open += state.watch.open();
         self.keys.insert(name.into(), Box::new(state));
         Ok(())
+    }
+
+    fn describe(&self, key: &[u8]) -> Option<Description> {
+        let State { miner, watch, .. } = self.keys.get(key)?.as_ref();
+        let (words, figures) = watch.describe(miner.lines(), self.shared.limits);
+        Some(Description { key: key::label(&self.shared.group_by.key(key)), words, figures })
     }
 }

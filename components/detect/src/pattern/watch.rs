@@ -9,6 +9,8 @@
 //! forgotten nothing since. **More than five** findings of one sort within five minutes become a storm, one incident for
 //! all of them, by which the sixth and later are told.
 
+mod describe;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -160,6 +162,11 @@ impl Watch {
         }
     }
 
+    /// Whether it knows so much by `bucket` that what it does not know is new.
+    fn is_learned(&self, bucket: i64, limits: Limits) -> bool {
+        self.events >= LEARNED_EVENTS && bucket - self.since >= limits.learn
+    }
+
     fn close(
         &mut self,
         bucket: i64,
@@ -169,7 +176,7 @@ impl Watch {
     ) -> u64 {
         let end = Micros((bucket + 1).saturating_mul(BUCKET));
         let Bucket { templates, has_evicted } = self.waiting.remove(&bucket).unwrap_or_default();
-        let is_learned = self.events >= LEARNED_EVENTS && bucket - self.since >= limits.learn;
+        let is_learned = self.is_learned(bucket, limits);
         let (signs, total) = self.observe(bucket, templates, is_learned);
         self.events = self.events.saturating_add(total);
         if total > 0 {

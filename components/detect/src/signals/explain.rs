@@ -127,11 +127,11 @@ fn window(seconds: u32) -> String {
     span(Duration::from_secs(u64::from(seconds)))
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{} %", two_digits(share * 100.0))
 }
 
-fn amount(value: f64, measure: &Measure) -> String {
+pub(super) fn amount(value: f64, measure: &Measure) -> String {
     let figure = two_digits(value * measure.scale);
     if measure.unit.is_empty() { figure } else { format!("{figure} {}", measure.unit) }
 }

@@ -58,7 +58,7 @@ pub(super) struct Incident {
     pub(super) open: Option<Box<Open>>,
     /// The signals that take part, in the order in which they came. Without an incident, those that wait for the end of
     /// the cool-down.
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
     /// The last one that is over.
     pub(super) last: Option<Past>,
 }

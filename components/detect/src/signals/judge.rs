@@ -33,7 +33,7 @@ impl Monitor {
             traffic: Found::new(traffic.held_by()),
             is_faster: false,
         };
-        if state.tick < self.pace.warm_up {
+        if !self.is_warm(state) {
             return tested;
         }
         let now = Now { tick: state.tick, scales: &self.scales, ring: &state.ring };
@@ -52,8 +52,13 @@ impl Monitor {
         tested
     }
 
+    /// Whether the key has been seen for so long that it is judged at all.
+    pub(super) fn is_warm(&self, state: &KeyState) -> bool {
+        state.tick >= self.pace.warm_up
+    }
+
     /// Whether the key has been seen for a day: before, its traffic and its slow answers are not known.
-    fn is_grown(&self, state: &KeyState) -> bool {
+    pub(super) fn is_grown(&self, state: &KeyState) -> bool {
         state.traffic.days() > 0 && state.tick >= self.scales.day()
     }
 

@@ -79,6 +79,11 @@ impl Latency {
         self.level.map(|level| level + self.season.usual(slot))
     }
 
+    /// The usual latency over the day; none before the first.
+    pub(super) fn mean(&self) -> Option<f64> {
+        self.level.map(f64::exp)
+    }
+
     /// Collects a key's first latencies, for of a single one nobody knows whether it is a strange one. The level begins
     /// with the mean of some, cut around their median, which is returned then.
     pub(super) fn begin(&mut self, bucket: &Bucket) -> Option<f64> {

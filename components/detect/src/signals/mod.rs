@@ -17,6 +17,7 @@
 mod alarm;
 mod bounds;
 mod bucket;
+mod describe;
 mod deviance;
 mod dispersion;
 mod errors;

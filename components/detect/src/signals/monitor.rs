@@ -84,6 +84,11 @@ impl Monitor {
         self.scales.next(start)
     }
 
+    /// Seconds of a bucket.
+    pub(super) fn bucket_seconds(&self) -> u32 {
+        self.scales.seconds(0)
+    }
+
     /// Closes the bucket that begins at `start`; `None` where nothing came in it.
     ///
     /// Buckets are to be closed one after the other, from a key's first event on; only while it

@@ -127,6 +127,11 @@ impl Traffic {
         self.level.map(|level| (level + self.season.usual(slot)).exp())
     }
 
+    /// The usual number of events of a bucket over the day, as the last hours are; none in the first minutes.
+    pub(super) fn mean(&self) -> Option<f64> {
+        self.level.map(|level| level.exp() * self.ratio())
+    }
+
     /// How the last hours compare with the usual.
     pub(super) fn ratio(&self) -> f64 {
         (self.seen + PRIOR) / (self.usual + PRIOR)

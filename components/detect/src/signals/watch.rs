@@ -21,7 +21,7 @@ pub struct Watch {
     monitor: Monitor,
     cooldown: std::time::Duration,
     identity: Identity,
-    measure: Measure,
+    pub(super) measure: Measure,
 }
 
 /// What is known of one key, and its incident.
@@ -29,7 +29,7 @@ pub struct Watch {
 pub struct Watched {
     /// What is usual.
     pub(crate) state: KeyState,
-    incident: Incident,
+    pub(super) incident: Incident,
 }
 
 /// When an incident opened, and when it was resolved, if it was.
@@ -149,7 +149,7 @@ pub(crate) fn field(figures: &Figures) -> &'static str {
     }
 }
 
-fn part(part: &Part) -> incident::Part {
+pub(super) fn part(part: &Part) -> incident::Part {
     incident::Part {
         r#type: part.joined.kind(),
         seconds: part.joined.seconds(),

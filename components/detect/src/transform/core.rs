@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::detector::{Detector, KeyState, Observation, Unusable};
 use crate::incident::{Anomaly, Key};
@@ -35,6 +36,9 @@ pub(crate) trait Core: Send + Sync + 'static {
 
     /// Ends the key's incident, because its state is about to be let go.
     fn forget(&self, state: &mut Self::State, key: impl Fn() -> Key) -> Option<Anomaly>;
+
+    /// Says what is known of a key, in words and in figures.
+    fn describe(&self, state: &Self::State) -> (String, Value);
 
     /// Whether an incident is open.
     fn is_open(state: &Self::State) -> bool;
@@ -71,6 +75,10 @@ impl Core for Detector {
 
     fn forget(&self, state: &mut KeyState, key: impl Fn() -> Key) -> Option<Anomaly> {
         self.forget(state, key)
+    }
+
+    fn describe(&self, state: &KeyState) -> (String, Value) {
+        self.describe(state)
     }
 
     fn is_open(state: &KeyState) -> bool {
@@ -110,6 +118,10 @@ impl Core for Novelty {
 
     fn forget(&self, state: &mut NoveltyState, key: impl Fn() -> Key) -> Option<Anomaly> {
         self.forget(state, key)
+    }
+
+    fn describe(&self, state: &NoveltyState) -> (String, Value) {
+        self.describe(state)
     }
 
     fn is_open(state: &NoveltyState) -> bool {

@@ -199,6 +199,10 @@ impl<C: Core> Keyed for Detecting<C> {
         Shard::new(Arc::clone(&self.shared))
     }
 
+    fn fingerprint(&self) -> u64 {
+        self.shared.fingerprint
+    }
+
     fn gather(&self, mut step: Step<'_, Yield>, out: &mut Outputs) {
         let (mut told, mut open, mut evicted) = (Vec::new(), 0, 0);
         for made in &mut step.yields {

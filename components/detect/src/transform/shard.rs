@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use foldhash::fast::RandomState;
-use logd_sdk::keyed::{self, Save};
+use logd_sdk::keyed::{self, Description, Save};
 use logd_sdk::{Time, snapshot};
 
 use super::core::Core;
@@ -197,5 +197,10 @@ impl<C: Core> keyed::Shard for Shard<C> {
         note_open(&mut self.open, &name, C::is_open(&state));
         self.keys.insert(name, Box::new(Watched { state, saved: true }));
         Ok(())
+    }
+
+    fn describe(&self, key: &[u8]) -> Option<Description> {
+        let (words, figures) = self.shared.core.describe(&self.keys.get(key)?.state);
+        Some(Description { key: key::label(&self.shared.group_by.key(key)), words, figures })
     }
 }

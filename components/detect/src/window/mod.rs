@@ -23,9 +23,11 @@
 mod aggregate;
 mod assign;
 mod check;
+mod describe;
 mod operator;
 mod panes;
 mod recipe;
+mod results;
 mod settings;
 mod shard;
 #[cfg(test)]

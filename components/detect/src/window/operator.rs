@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use bytes::Bytes;
 use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
-use logd_sdk::{Batch, Block, Body, Columns, Context, Field, Outputs, Partition, Port, Row, Slot, Time};
-use xxhash_rust::xxh3::Xxh3;
+use logd_sdk::{Batch, Context, Field, Outputs, Port, Time};
 
 use super::aggregate::{Rows, State};
 use super::assign::assign;
@@ -26,8 +24,6 @@ pub struct Window {
     pub(super) recipe: Arc<Recipe>,
     timing: Timing,
     clock: logd_sdk::Clock,
-    /// The fields of a result.
-    columns: Arc<Columns>,
     /// The watermark that was told downstream, in microseconds.
     told: AtomicI64,
     max_keys: MaxKeys,
@@ -80,41 +76,9 @@ impl Window {
                 processing_time: settings.clock == settings::Clock::Processing,
             },
             clock: context.clock.clone(),
-            columns: Columns::new(Recipe::fields(settings)),
             told: AtomicI64::new(UNTOLD),
             max_keys: MaxKeys::new(&context.id, settings.max_keys),
         })
-    }
-
-    /// The results as events, sorted by (window end, key).
-    fn results(&self, closed: &[Closed], partition: &Arc<Partition>, watermark: Time) -> Batch {
-        let mut block = Block::new(Bytes::new(), Arc::clone(partition));
-        block.greatest = watermark;
-        let mut rows = Vec::with_capacity(closed.len());
-        let mut slots = Vec::with_capacity(closed.len() * self.columns.len());
-        // The name stands in the text once, and all results point there. No setting has four gigabytes.
-        let mut text = self.recipe.samples.clone().unwrap_or_default();
-        let samples = Slot::Text { start: 0, end: u32::try_from(text.len()).unwrap_or(0) };
-        let samples = self.recipe.samples.as_ref().map(|_| samples);
-        for Closed { end, key, results } in closed {
-            let start = self.recipe.panes.window_start(*end);
-            let mut hash = Xxh3::new();
-            hash.update(&start.as_micros().to_le_bytes());
-            hash.update(&end.as_micros().to_le_bytes());
-            hash.update(key);
-            // The last moment of the window: a window over windows puts it where its events were.
-            let time = Time::from_micros(end.as_micros().saturating_sub(1));
-            let position = hash.digest();
-            rows.push(Row { block: 0, start: 0, end: 0, position, time, seen: time, body: Body::Columns });
-            let (mut key, mut results) = (&key[..], &results[..]);
-            slots.extend(self.recipe.group_by.iter().map(|_| tuple::read(&mut key, &mut text)));
-            slots.extend([Slot::Time(start), Slot::Time(*end)]);
-            slots.extend(samples.clone());
-            slots.extend(self.recipe.aggregates.iter().map(|_| tuple::read(&mut results, &mut text)));
-        }
-        let mut batch = Batch::new(block, rows);
-        batch.set_columns(Arc::clone(&self.columns), slots, text);
-        batch
     }
 }
 
@@ -167,6 +131,10 @@ impl Keyed for Window {
         Shard::new(Arc::clone(&self.recipe))
     }
 
+    fn fingerprint(&self) -> u64 {
+        self.recipe.fingerprint
+    }
+
     fn gather(&self, step: Step<'_, Yield>, out: &mut Outputs) {
         let mut closed = Vec::new();
         self.max_keys.note(step.yields.iter().map(|shard| shard.evicted).sum(), "given up");
@@ -179,7 +147,7 @@ impl Keyed for Window {
         let watermark = step.watermark.as_micros();
         let moved = self.told.swap(watermark, Ordering::Relaxed) != watermark;
         if moved || !closed.is_empty() {
-            out.make(Port::MAIN, self.results(&closed, step.partition, step.watermark));
+            out.make(Port::MAIN, self.recipe.results(&closed, step.partition, step.watermark));
         }
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Recipe {
     pub(super) samples: Option<String>,
     /// What is read of the events.
     pub(super) reads: Arc<Columns>,
+    /// The fields of a result.
+    pub(super) columns: Arc<Columns>,
     /// What a state is of: one with another fingerprint can't be gone on with. Names, quantiles and lateness may change.
     pub(super) fingerprint: u64,
 }
@@ -64,6 +66,7 @@ impl Recipe {
             aggregates,
             samples: samples(settings).map(str::to_owned),
             reads: Columns::new(reads),
+            columns: Columns::new(Self::fields(settings)),
             fingerprint: fingerprint(settings),
         })
     }

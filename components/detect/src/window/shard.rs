@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use foldhash::fast::RandomState;
-use logd_sdk::keyed::{self, Save};
+use logd_sdk::keyed::{self, Description, Save};
 use logd_sdk::{Time, snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ pub struct Shard {
 }
 
 /// What is kept of a key.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Key {
     /// The latest time of its events.
     newest: Time,
@@ -43,7 +43,7 @@ struct Key {
 }
 
 /// What is kept of some of its events: those that belong to the same windows.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cell {
     /// Their windows, of those that are still open.
     span: Span,
@@ -219,5 +219,15 @@ impl keyed::Shard for Shard {
         }
         self.keys.insert(name, key);
         Ok(())
+    }
+
+    fn describe(&self, name: &[u8]) -> Option<Description> {
+        let (name, mut key) = self.keys.get_key_value(name).map(|(name, key)| (name, key.clone()))?;
+        let mut open = Vec::new();
+        while let Some(end) = key.next() {
+            let states = key.take(end, &self.recipe);
+            open.push(Closed { end, key: Arc::clone(name), results: self.recipe.finish(&states) });
+        }
+        Some(self.recipe.describe(&open, key.newest))
     }
 }

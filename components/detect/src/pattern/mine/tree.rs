@@ -81,6 +81,11 @@ pub(crate) struct Mined {
 }
 
 impl Miner {
+    /// How many lines there were.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines
+    }
+
     /// Finds or makes the template of a [normalized](super::normalize) line, of at most `limit`.
     pub(crate) fn mine(&mut self, line: &str, limit: usize) -> Mined {
         self.marks.clear();

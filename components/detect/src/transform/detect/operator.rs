@@ -201,6 +201,10 @@ impl Keyed for Detect {
         Shard::new(Arc::clone(&self.shared))
     }
 
+    fn fingerprint(&self) -> u64 {
+        self.shared.fingerprint
+    }
+
     fn gather(&self, mut step: Step<'_, Yield>, out: &mut Outputs) {
         let (mut told, mut incidents, mut open, mut evicted) = (Vec::new(), BTreeMap::new(), 0, 0);
         let mut late = Vec::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use foldhash::fast::RandomState;
-use logd_sdk::keyed::{self, Save};
+use logd_sdk::keyed::{self, Description, Save};
 use logd_sdk::{Time, snapshot};
 
 use super::super::gauges::Gauges;
@@ -20,9 +20,9 @@ use crate::signals::{Span, Watch, Watched};
 use crate::time::Micros;
 
 /// The version of the snapshot's form.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// The first byte of a saved key: of its open buckets, which change with each event,
+/// The last byte of a saved key: of its open buckets, which change with each event,
 const FILLED: u8 = 0;
 /// and of what is known of it, which is large and changes with each bucket.
 const LEARNED: u8 = 1;
@@ -242,23 +242,23 @@ impl keyed::Shard for Shard {
                 let state = (self.shared.fingerprint, kept.newest, &kept.pending);
                 snapshot::encode(VERSION, &state).unwrap_or_default()
             });
-            save(&[&[FILLED], &name[..]].concat(), state);
+            save(&[&name[..], &[FILLED]].concat(), state);
         }
         for name in self.learned.drain() {
             let state = self.keys.get_mut(&name).map(|kept| {
                 kept.saved[1] = true;
                 snapshot::encode(VERSION, &(self.shared.fingerprint, &kept.watched)).unwrap_or_default()
             });
-            save(&[&[LEARNED], &name[..]].concat(), state);
+            save(&[&name[..], &[LEARNED]].concat(), state);
         }
     }
 
     fn owner(saved: &[u8]) -> &[u8] {
-        saved.split_first().map_or(saved, |(_, name)| name)
+        saved.split_last().map_or(saved, |(_, name)| name)
     }
 
     fn load(&mut self, saved: &[u8], state: &[u8]) -> anyhow::Result<()> {
-        let (&part, name) = saved.split_first().context("a state without a key")?;
+        let (&part, name) = saved.split_last().context("a state without a key")?;
         let name: Arc<[u8]> = name.into();
         let kept = self.keys.entry(Arc::clone(&name)).or_default();
         let fingerprint: u64;
@@ -272,5 +272,10 @@ impl keyed::Shard for Shard {
         }
         ensure!(fingerprint == self.shared.fingerprint, "the baseline is of other fields, keys or buckets");
         Ok(())
+    }
+
+    fn describe(&self, key: &[u8]) -> Option<Description> {
+        let (words, figures) = self.shared.watch.describe(&self.keys.get(key)?.watched);
+        Some(Description { key: key::label(&self.shared.group_by.key(key)), words, figures })
     }
 }

@@ -15,6 +15,7 @@
 //! - `delivery`: the driver in front of every sink, and `buffer`: the disk buffer before that,
 //! - `dead_letters`: events that nobody can handle, kept until somebody looks,
 //! - `backtest`: recorded input through the same graph, for the alarms that it gives,
+//! - `pipeline_tests`: the tests that stand in pipeline files, through the same graph,
 //! - `telemetry`: metrics and logs.
 //!
 //! What can stand in a pipeline lives in `components/`, and implements the contract of `logd-sdk`.
@@ -30,6 +31,7 @@ pub mod cli;
 mod daemon;
 mod dead_letters;
 mod delivery;
+mod pipeline_tests;
 mod telemetry;
 #[cfg(test)]
 mod testing;

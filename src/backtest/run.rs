@@ -87,7 +87,11 @@ fn not_through(account: &Account) -> Option<LeftOut> {
     (tally.late + tally.dead > 0).then_some(LeftOut { component, late: tally.late, dead: tally.dead })
 }
 
-fn environment(
+/// What components are built with where events alone tell the time; what the engine keeps stands in `folder`.
+///
+/// # Errors
+/// The folder can't be written to.
+pub(crate) fn environment(
     settings: &DaemonSettings,
     folder: &std::path::Path,
     graph: &Graph,

@@ -9,12 +9,13 @@ use super::PipelineTest;
 use super::verdict::{Failure, judge};
 use super::wiring::{Wired, wire};
 use crate::backtest::environment;
+use crate::checkpoint::Store;
 use crate::config::daemon::DaemonSettings;
 use crate::daemon::UnitPlan;
 use crate::topology::{Environment, Graph, Workers};
 
 /// How often an epoch begins: a turn waits for one.
-const EPOCHS: Duration = Duration::from_millis(10);
+const EPOCHS: Duration = Duration::from_millis(1);
 
 /// Runs a test over the graph of its files, and says what of it does not hold. What the engine keeps stands in a folder of
 /// its own, which is gone afterwards.
@@ -33,7 +34,7 @@ pub(crate) async fn run(
     let environment = Environment {
         clock: Clock::fixed(test.settings.now()),
         checkpoint_interval: EPOCHS,
-        ..environment(settings, folder.path(), &graph, workers)?
+        ..environment(settings, folder.path(), Store::in_memory()?, &graph, workers)
     };
     for plan in UnitPlan::divide(&graph, &[]) {
         plan.start(&environment).await?.finished().await?;

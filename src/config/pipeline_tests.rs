@@ -94,7 +94,9 @@ impl Reader<'_> {
             found =
                 Some((self.inserts(written, &mut report), self.expectations(written, table.get_ref(), &mut report)));
         }
-        if let Some((Some(inserts), Some(expectations))) = &found {
+        if let Some((Some(inserts), Some(expectations))) = &found
+            && !expectations.is_empty()
+        {
             self.warn_of_unseen(inserts, expectations, &mut report);
         }
         let own = report.problems().iter().filter(|problem| !settings.explains(problem));
@@ -145,17 +147,17 @@ impl Reader<'_> {
         let mut expectations = Vec::new();
         for (place, output) in settings.outputs.iter().enumerate() {
             let key = KeyPath::from("outputs").index(place);
-            let mut conditions = Some(Vec::new());
-            for (place, condition) in output.conditions.iter().enumerate() {
-                let compiled = self.condition(
-                    &condition.source,
-                    condition.key(key.clone().key("conditions").index(place)),
-                    report,
-                );
-                let both = conditions.zip(compiled);
-                conditions = both
-                    .map(|(conditions, compiled)| [conditions, vec![(condition.source.clone(), compiled)]].concat());
-            }
+            // One that is wrong hides no other.
+            let conditions: Vec<Option<_>> = output
+                .conditions
+                .iter()
+                .enumerate()
+                .map(|(place, condition)| {
+                    let key = condition.key(key.clone().key("conditions").index(place));
+                    Some((condition.source.clone(), self.condition(&condition.source, key, report)?))
+                })
+                .collect();
+            let conditions: Option<Vec<_>> = conditions.into_iter().collect();
             let key = key.key("extract_from");
             let expectation = self.expectation(&output.extract_from, key, table, report);
             expectations.push(expectation.zip(conditions).map(|(expectation, conditions)| Expectation {
@@ -203,7 +205,7 @@ impl Reader<'_> {
             let all: Vec<String> =
                 own.into_iter().chain(outputs.ports.iter().map(|port| format!("{}.{port}", parsed.name))).collect();
             let names = || all.iter().map(String::as_str);
-            let label = suggest::closest(&name[name.len() - shown(&parsed).len()..], names());
+            let label = suggest::closest(&shown(&parsed), names());
             let problem = report.error(key, format!("there is no output `{name}`"));
             problem.label = label.map(|meant| format!("did you mean `{meant}`?"));
             problem.help(suggest::listed("its only output is", "its outputs are", names()));
@@ -261,7 +263,7 @@ impl Reader<'_> {
                 let next = self.edges.iter().filter(|edge| edge.from == *from).map(|edge| &edge.to);
                 left.extend(next.filter(|to| seen.insert(to)));
             }
-            if !expectations.iter().any(|expectation| seen.contains(&expectation.component)) {
+            if expectations.iter().all(|expectation| !seen.contains(&expectation.component)) {
                 let key = KeyPath::from("inputs").index(place).key("insert_at");
                 let message = format!("nothing that the test looks at comes from `{}`", insert.id());
                 report.warning(key, message).help("expect something of what reads from it, or leave it out");

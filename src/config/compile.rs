@@ -141,7 +141,7 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
         let plan = plans.get(&ComponentId::new(&pipeline.id, &component.id))?;
         Some(Outputs { main: plan.has_main(), ports: plan.ports() })
     };
-    let edges = resolve(&pipelines, &outputs, &mut diagnostics);
+    let edges = resolve(&pipelines, outputs, &mut diagnostics);
     addresses::refuse_shared(&pipelines, &plans, job.taken, &mut diagnostics);
     warn_of_unknown_fields(&pipelines, &plans, &edges, job.conditions, &mut diagnostics);
     let tests = if job.tests {

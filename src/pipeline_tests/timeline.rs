@@ -147,6 +147,9 @@ fn time_is(time: Time, entries: &[Entry]) -> Batch {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
     use super::*;
     use crate::config::SourceFile;
 
@@ -209,6 +212,37 @@ mod tests {
                 "time is 130",
             ]
         );
+    }
+
+    proptest! {
+        /// Whatever the inputs are: all their events enter, none before time was told to have reached it, and none
+        /// after.
+        #[test]
+        fn no_event_comes_before_its_time_or_after(
+            inputs in vec((0_usize..3, proptest::option::of(0_u32..50), 1_u32..20, 0_u32..5), 1..6),
+        ) {
+            let mut text = String::new();
+            for (place, at, repeat, every) in &inputs {
+                let at = at.map_or(String::new(), |at| format!("at = '{at}s', "));
+                text += &format!("{{ insert_at = 'c{place}', value = 'x', {at}repeat = {repeat}, every = '{every}s' }}, ");
+            }
+            let timeline = timeline(&format!("inputs = [{text}]"));
+            let (mut events, mut latest, mut told) = (0, Time::MIN, Time::MIN);
+            for turn in &timeline.turns {
+                match turn {
+                    Turn::Events { batches, .. } => {
+                        for row in batches.iter().flat_map(Batch::rows) {
+                            prop_assert!(row.time >= told.max(latest));
+                            latest = row.time;
+                            events += 1;
+                        }
+                    }
+                    Turn::Time(notice) => told = notice.blocks()[0].greatest,
+                }
+            }
+            prop_assert_eq!(events, inputs.iter().map(|(_, _, repeat, _)| repeat).sum::<u32>());
+            prop_assert!(timeline.entries.len() < 2 || told >= latest);
+        }
     }
 
     #[test]

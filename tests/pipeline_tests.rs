@@ -101,7 +101,9 @@ fn sources_may_be_played_and_ports_looked_at() {
 rubbish
 """ },
     "#;
+    // The other source gives nothing.
     let expected = r#"
+no_outputs_from = ["others"]
 [[tests.outputs]]
 extract_from = "counts.late"
 conditions = ['.at == "2026-11-26T10:00:10Z"']

@@ -45,12 +45,14 @@ pub(super) fn wire(graph: &Graph, test: &PipelineTest) -> anyhow::Result<Wired> 
     let mut wired = graph.only(|place| needed.contains(&place));
     let places: Vec<usize> = needed.iter().copied().collect();
     let moved = |input: &Input| Input { node: places.partition_point(|place| *place < input.node), ..*input };
-    let mut collected: Vec<Input> = outputs.iter().map(moved).collect();
+    // A source that is not played gives nothing, and is not there.
+    let is_there = |output: &&Input| needed.contains(&output.node);
+    let mut collected: Vec<Input> = outputs.iter().filter(is_there).map(moved).collect();
     let is_collected =
         |input: &Input| collected.iter().any(|other| (other.node, other.port) == (input.node, input.port));
     let dead: Vec<Input> = dead_outputs(&wired).into_iter().filter(|dead| !is_collected(dead)).collect();
 
-    let unread = u8::try_from(collected.len()).unwrap_or(u8::MAX);
+    let unread = u8::try_from(outputs.len())?;
     let alone = insert(&mut wired, &test.pipeline, timeline);
     collected.extend(alone.into_iter().map(|node| Input { way: unread, ..Input::new(node, 0) }));
     let collector = Collector::default();

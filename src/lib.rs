@@ -16,6 +16,7 @@
 //! - `dead_letters`: events that nobody can handle, kept until somebody looks,
 //! - `state`: what components keep by key, for those who look at it or carry it elsewhere,
 //! - `backtest`: recorded input through the same graph, for the alarms that it gives,
+//! - `pipeline_tests`: the tests that stand in pipeline files, through the same graph,
 //! - `telemetry`: metrics and logs.
 //!
 //! What can stand in a pipeline lives in `components/`, and implements the contract of `logd-sdk`.
@@ -31,6 +32,7 @@ pub mod cli;
 mod daemon;
 mod dead_letters;
 mod delivery;
+mod pipeline_tests;
 mod state;
 mod telemetry;
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod faults;
 mod http;
 mod once;
 mod orphans;
+mod pipeline_tests;
 mod reload;
 mod state;
 mod telemetry;

@@ -1,5 +1,5 @@
 //! Where events end that nobody can handle: as dead letters they would be kept for somebody to look at, and of a backtest
-//! it is enough how many there were.
+//! it is enough how many there were, as it is of a test.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use logd_sdk::{Batch, Context};
 
 /// Takes events, and drops them as is intended.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Dropped;
+pub(crate) struct Dropped;
 
 impl Sink for Dropped {
     async fn deliver(&self, batch: &Batch) -> Attempt {

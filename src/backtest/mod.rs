@@ -13,7 +13,8 @@ mod points;
 mod run;
 mod wiring;
 
+pub(crate) use dropped::Dropped;
 pub(crate) use learning::Learning;
 pub(crate) use overrides::Target;
-pub(crate) use run::Run;
-pub(crate) use wiring::{Recorded, Refusal, Wanted, wire};
+pub(crate) use run::{Run, environment};
+pub(crate) use wiring::{Recorded, Refusal, Wanted, goes_by_the_clock, upstream, wire};

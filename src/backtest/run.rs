@@ -86,7 +86,8 @@ pub(super) async fn run<T>(
 ) -> anyhow::Result<(Vec<LeftOut>, T)> {
     let folder = tempfile::Builder::new().prefix("logd-backtest-").tempdir();
     let folder = folder.context("there is no room for temporary files")?;
-    let environment = Environment { goes_on, ..environment(settings, folder.path(), graph, workers)? };
+    let store = Store::open(&folder.path().join(CHECKPOINTS))?;
+    let environment = Environment { goes_on, ..environment(settings, folder.path(), store, graph, workers) };
     let mut left_out = Vec::new();
     for plan in UnitPlan::divide(graph, &[]) {
         let mut unit = plan.start(&environment).await?;
@@ -104,18 +105,20 @@ fn not_through(account: &Account) -> Option<LeftOut> {
     (tally.late + tally.dead > 0).then_some(LeftOut { component, late: tally.late, dead: tally.dead })
 }
 
-fn environment(
+/// What components are built with where events alone tell the time; what the engine keeps stands in `folder` and `store`.
+pub(crate) fn environment(
     settings: &DaemonSettings,
     folder: &std::path::Path,
+    store: Store,
     graph: &Graph,
     workers: Workers,
-) -> anyhow::Result<Environment> {
-    Ok(Environment {
+) -> Environment {
+    Environment {
         // What has no time of its own has none, whenever it is read.
         clock: Clock::fixed(Time::EPOCH),
         conditions: logd_parse::conditions(),
         data_dir: folder.to_owned(),
-        store: Store::open(&folder.join(CHECKPOINTS))?,
+        store,
         suspects: AllSuspects::default(),
         dead_letters: DeadLetters::new(folder, 0),
         taps: Taps::default(),
@@ -130,5 +133,5 @@ fn environment(
         checkpoint_interval: NEVER,
         require_healthy: false,
         reload_timeout: settings.limits.reload_timeout.into(),
-    })
+    }
 }

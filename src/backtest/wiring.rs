@@ -170,7 +170,7 @@ fn one<T>(name: &str, candidates: impl Iterator<Item = (String, T)>) -> Result<T
 }
 
 /// These nodes, and all from which their events come.
-pub(super) fn upstream(graph: &Graph, from: impl Iterator<Item = usize>) -> BTreeSet<usize> {
+pub(crate) fn upstream(graph: &Graph, from: impl Iterator<Item = usize>) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut left: Vec<usize> = from.collect();
     while let Some(place) = left.pop() {
@@ -181,10 +181,15 @@ pub(super) fn upstream(graph: &Graph, from: impl Iterator<Item = usize>) -> BTre
     found
 }
 
+/// Whether the clock tells it the time, and not its events.
+pub(crate) fn goes_by_the_clock(node: &Node) -> bool {
+    node.written.shown("clock") == Some("\"processing\"")
+}
+
 /// What only a clock or a connection could tell can't be told by lines of a file.
 pub(super) fn refuse_what_has_no_replay(node: &Node) -> Result<(), Refusal> {
     let is = |setting: &str, value: &str| node.written.shown(setting) == Some(value);
-    let refused = if is("clock", "\"processing\"") {
+    let refused = if goes_by_the_clock(node) {
         Some(("it goes by the clock, and what is recorded has only the times of its events", "write clock = \"event\""))
     } else if node.kind() == Kind::Source && is("decoding.codec", "\"json\"") {
         let message = "it decodes what it receives, and recorded input is lines of text";

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use logd_sdk::{Clock, ComponentId, Time};
+use redb::backends::InMemoryBackend;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::Epoch;
@@ -126,8 +127,20 @@ impl Store {
         Self::at(path).with_context(|| format!("the checkpoints in {shown} can't be opened"))
     }
 
+    /// A store that nothing is left of, for a run that is never gone back to.
+    ///
+    /// # Errors
+    /// Those of redb.
+    pub(crate) fn in_memory() -> anyhow::Result<Self> {
+        let database = Database::builder().set_cache_size(CACHE).create_with_backend(InMemoryBackend::new())?;
+        Self::of(database)
+    }
+
     fn at(path: &Path) -> anyhow::Result<Self> {
-        let database = Database::builder().set_cache_size(CACHE).create(path)?;
+        Self::of(Database::builder().set_cache_size(CACHE).create(path)?)
+    }
+
+    fn of(database: Database) -> anyhow::Result<Self> {
         let store = Self { database: Arc::new(database) };
         store.check_format()?;
         Ok(store)

@@ -17,6 +17,7 @@ mod settings;
 mod state;
 mod status;
 mod tap;
+mod test;
 mod top;
 mod user;
 mod validate;
@@ -31,7 +32,7 @@ pub(crate) use exit::Exit;
 #[derive(Debug, Parser)]
 #[command(name = "logd", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 all is well, 2 a plan has changes, 1 something acknowledged was lost or cut short, a gate of a backtest has failed, or an alarm does not follow from its evidence, 64 the command is \
+    after_help = "Exit codes: 0 all is well, 2 a plan has changes, 1 something acknowledged was lost or cut short, a test or a gate of a backtest has failed, or an alarm does not follow from its evidence, 64 the command is \
 wrong, 69 something needed is not to be had, 78 the configuration is wrong."
 )]
 struct Arguments {
@@ -49,6 +50,7 @@ enum Command {
     Top(top::Top),
     Tap(tap::Tap),
     Validate(validate::Validate),
+    Test(test::Test),
     Backtest(backtest::Backtest),
     Explain(explain::Explain),
     Graph(graph::Graph),
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Top(command) => command.execute(),
         Command::Tap(command) => command.execute(),
         Command::Validate(command) => command.execute(),
+        Command::Test(command) => command.execute(),
         Command::Backtest(command) => command.execute(),
         Command::Explain(command) => command.execute(),
         Command::Graph(command) => command.execute(),

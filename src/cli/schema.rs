@@ -12,6 +12,7 @@ use super::settings::print;
 use crate::buffer::BufferSettings;
 use crate::catalogue;
 use crate::config::daemon::DaemonSettings;
+use crate::pipeline_tests::TestSettings;
 use crate::topology::Migrate;
 
 /// Print the JSON Schema of a pipeline file
@@ -67,7 +68,7 @@ fn allow_variables(schema: &mut Value) {
     }
 }
 
-/// A pipeline file: three tables of components, each of one of the types there are.
+/// A pipeline file: three tables of components, each of one of the types there are, and tests.
 fn pipeline(generator: &mut SchemaGenerator) -> Value {
     let mut tables = Map::new();
     for (table, kind) in [("sources", Kind::Source), ("transforms", Kind::Transform), ("sinks", Kind::Sink)] {
@@ -81,6 +82,8 @@ fn pipeline(generator: &mut SchemaGenerator) -> Value {
             .collect();
         tables.insert(table.to_owned(), json!({ "type": "object", "additionalProperties": { "oneOf": types } }));
     }
+    let tests = generator.subschema_for::<TestSettings>().to_value();
+    tables.insert("tests".to_owned(), json!({ "type": "array", "items": tests }));
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A logd pipeline",

@@ -75,6 +75,15 @@ pub(super) fn compile_at(paths: &[PathBuf], settings: &DaemonSettings, once: boo
 
 /// The same with other texts in the place of those of files.
 pub(super) fn compile_instead(paths: &[PathBuf], settings: &DaemonSettings, once: bool, instead: &Texts) -> Compiled {
+    compile_all(paths, settings, once, instead, false)
+}
+
+/// Compiles pipelines with the tests in them.
+pub(super) fn compile_tested(paths: &[PathBuf], settings: &DaemonSettings, once: bool) -> Compiled {
+    compile_all(paths, settings, once, &Texts::new(), true)
+}
+
+fn compile_all(paths: &[PathBuf], settings: &DaemonSettings, once: bool, instead: &Texts, tests: bool) -> Compiled {
     // With --once nothing is served, unless an address is given for that alone.
     let taken = settings.telemetry.taken();
     compile(Job {
@@ -84,6 +93,7 @@ pub(super) fn compile_instead(paths: &[PathBuf], settings: &DaemonSettings, once
         once,
         taken: if once { &[] } else { &taken },
         instead,
+        tests,
     })
 }
 

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::Exit;
-use super::settings::{Configuration, print, read_settings, say, show};
+use super::settings::{Configuration, compile_tested, print, read_settings, say, show};
 use crate::config::compile::Compiled;
 use crate::config::daemon::DaemonSettings;
 use crate::config::diagnostic::Severity;
@@ -58,7 +58,7 @@ impl Validate {
             return Exit::Configuration;
         };
         show(&mistakes);
-        let mut compiled = self.configuration.compile(&settings, self.once);
+        let mut compiled = compile_tested(&self.configuration.paths(&settings), &settings, self.once);
         if compiled.errors() == 0
             && !self.no_environment
             && let Err(error) = self.rehearse(&settings, &mut compiled)

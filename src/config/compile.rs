@@ -20,6 +20,7 @@ use super::diagnostic::{Diagnostic, Diagnostics};
 use super::fields::warn_of_unknown_fields;
 use super::load::{self, Texts};
 use super::pipeline::{ComponentConfig, Pipeline};
+use super::pipeline_tests;
 use super::resolve::{Edge, Outputs, resolve};
 use super::source_file::SourceFile;
 use super::substitute::Environment;
@@ -27,6 +28,7 @@ use super::used::UsedFiles;
 use super::written::{setting, written};
 use crate::buffer::BufferSettings;
 use crate::catalogue;
+use crate::pipeline_tests::PipelineTest;
 use crate::topology::{Graph, Input, Node, Written};
 
 /// What is to be compiled, and for which kind of run.
@@ -44,6 +46,8 @@ pub(crate) struct Job<'j> {
     pub(crate) taken: &'j [Taken],
     /// Texts that are taken for those of files.
     pub(crate) instead: &'j Texts,
+    /// Whether the tests in the files are read too: who runs pipelines has nothing to do with these.
+    pub(crate) tests: bool,
 }
 
 /// A pipeline file, as it was found.
@@ -71,6 +75,8 @@ pub(crate) struct Compiled {
     pub(crate) files: Vec<PipelineFile>,
     /// The files that pipelines use beside their own, be they there or not: who follows edits has to follow these too.
     pub(crate) used_files: Vec<PathBuf>,
+    /// The tests in the files, but for those that have mistakes.
+    pub(crate) tests: Vec<PipelineTest>,
     /// All mistakes of all files, in order.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Where the names of the components stand.
@@ -138,6 +144,11 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
     let edges = resolve(&pipelines, outputs, &mut diagnostics);
     addresses::refuse_shared(&pipelines, &plans, job.taken, &mut diagnostics);
     warn_of_unknown_fields(&pipelines, &plans, &edges, job.conditions, &mut diagnostics);
+    let tests = if job.tests {
+        pipeline_tests::read(&pipelines, outputs, &edges, job.conditions, &mut diagnostics)
+    } else {
+        Vec::new()
+    };
     let refused = refused(&pipelines, &edges, &used, &diagnostics);
     let files = pipelines
         .iter()
@@ -156,12 +167,12 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
         (ComponentId::new(&pipeline.id, &one.id), (Arc::clone(pipeline.origin.file()), one.id_span.clone()))
     };
     let places = components.map(place).collect();
-    Compiled { graph, files, used_files: used.paths(), diagnostics: diagnostics.sorted(), places }
+    Compiled { graph, files, used_files: used.paths(), tests, diagnostics: diagnostics.sorted(), places }
 }
 
 /// Files that have nothing in them, and no mistakes that would explain it.
 fn warn_of_empty(pipelines: &[Pipeline<'_>], diagnostics: &mut Diagnostics) {
-    for pipeline in pipelines.iter().filter(|pipeline| pipeline.components.is_empty()) {
+    for pipeline in pipelines.iter().filter(|pipeline| pipeline.components.is_empty() && pipeline.tests.is_none()) {
         let file = pipeline.origin.file();
         if !diagnostics.has_errors_in(file) {
             let empty = Diagnostic::warning_of_file(file, "nothing is in this pipeline");

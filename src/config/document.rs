@@ -157,7 +157,7 @@ impl Origin<'_> {
 }
 
 /// Where the value at `key` stands, or the nearest table above it that there is.
-fn find(table: &DeTable<'_>, key: &KeyPath) -> Option<Range<usize>> {
+pub(super) fn find(table: &DeTable<'_>, key: &KeyPath) -> Option<Range<usize>> {
     let mut place = None;
     let mut segments = key.0.iter();
     let Some(Segment::Key(first)) = segments.next() else { return None };

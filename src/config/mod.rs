@@ -20,6 +20,7 @@ mod input;
 mod literal;
 pub mod load;
 pub mod pipeline;
+mod pipeline_tests;
 pub mod read;
 pub mod render;
 mod repair;

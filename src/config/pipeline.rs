@@ -36,6 +36,8 @@ pub struct Pipeline<'d> {
     pub origin: Origin<'d>,
     /// Its components by id, in the file's order.
     pub components: IndexMap<String, ComponentConfig<'d>>,
+    /// Its tests as they are written, if it has some: nobody who runs it reads them.
+    pub tests: Option<Spanned<DeValue<'d>>>,
 }
 
 /// A component as it stands in a pipeline file.
@@ -70,6 +72,8 @@ pub struct WrittenInput {
 
 /// The tables of components, and their kinds.
 const TABLES: [(&str, Kind); 3] = [("sources", Kind::Source), ("transforms", Kind::Transform), ("sinks", Kind::Sink)];
+/// The tests of a pipeline.
+const TESTS: &str = "tests";
 
 impl<'d> Pipeline<'d> {
     /// Reads the shape of `document`; what is wrong with it is left out.
@@ -80,10 +84,11 @@ impl<'d> Pipeline<'d> {
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let (table, origin) = document.table(environment, diagnostics);
-        let mut pipeline = Self { id: document.file().stem(), origin, components: IndexMap::new() };
+        let mut pipeline = Self { id: document.file().stem(), origin, components: IndexMap::new(), tests: None };
         for (key, value) in table {
             match TABLES.iter().find(|(name, _)| *name == key.get_ref()) {
                 Some((name, kind)) => pipeline.add_table(name, *kind, value, catalogue, diagnostics),
+                None if key.get_ref() == TESTS => pipeline.tests = Some(value),
                 None => diagnostics.push(pipeline.unknown_key(&key)),
             }
         }
@@ -132,12 +137,12 @@ impl<'d> Pipeline<'d> {
         self.origin.report(component.table.get_ref(), component.table.span(), problems, diagnostics);
     }
 
-    /// For a key at the top of the file that is none of the three; perhaps one of `logd.toml`.
+    /// For a key at the top of the file that a pipeline has not; perhaps one of `logd.toml`.
     fn unknown_key(&self, key: &Spanned<impl AsRef<str>>) -> Diagnostic {
         let name = key.get_ref().as_ref();
         let diagnostic = self.origin.error(key.span(), &format!("unknown key `{name}`"));
-        let tables = TABLES.map(|(name, _)| name);
-        let diagnostic = match suggest::closest(name, tables.into_iter().chain(daemon::KEYS)) {
+        let tables = || TABLES.iter().map(|(name, _)| *name).chain([TESTS]);
+        let diagnostic = match suggest::closest(name, tables().chain(daemon::KEYS)) {
             _ if daemon::KEYS.contains(&name) => diagnostic,
             Some(meant) => diagnostic.label(format!("did you mean `{meant}`?")),
             None => diagnostic,
@@ -145,7 +150,7 @@ impl<'d> Pipeline<'d> {
         if daemon::KEYS.contains(&name) {
             return diagnostic.help(format!("`{name}` is a setting of the daemon: write it into logd.toml"));
         }
-        diagnostic.help(format!("a pipeline has {}", suggest::list(tables)))
+        diagnostic.help(format!("a pipeline has {}", suggest::list(tables())))
     }
 
     /// Adds the components of one of the three tables.

@@ -107,6 +107,7 @@ mod tests {
                 once: false,
                 taken: &[],
                 instead: &Texts::new(),
+                tests: false,
             })
         };
         let said = |compiled: &Compiled| -> Vec<String> {

@@ -50,7 +50,15 @@ impl Files {
             let environment = |name: &str| std::env::var(name).ok();
             let conditions = conditions.as_ref();
             let instead = &instead;
-            compile(Job { paths: &paths, environment: &environment, conditions, taken: &taken, once: false, instead })
+            compile(Job {
+                paths: &paths,
+                environment: &environment,
+                conditions,
+                taken: &taken,
+                once: false,
+                instead,
+                tests: false,
+            })
         });
         let compiled = compiled.await.context("the pipelines can't be read")?;
         self.watch.also(&compiled.used_files);

@@ -172,7 +172,7 @@ mod tests {
     fn compiled(paths: &[PathBuf], instead: &Texts) -> Compiled {
         let conditions = logd_parse::conditions();
         let conditions = conditions.as_ref();
-        compile(Job { paths, environment: &|_| None, conditions, taken: &[], once: false, instead })
+        compile(Job { paths, environment: &|_| None, conditions, taken: &[], once: false, instead, tests: false })
     }
 
     fn pipeline(sink: &str) -> String {

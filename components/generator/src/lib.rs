@@ -22,7 +22,6 @@ mod incident;
 mod level;
 mod log;
 mod message;
-mod moment;
 mod offset;
 mod pace;
 pub mod scenario;

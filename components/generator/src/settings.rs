@@ -6,13 +6,12 @@ use std::path::PathBuf;
 
 use logd_sdk::component::SourceSettings;
 use logd_sdk::report::{KeyPath, Report};
-use logd_sdk::settings::Duration;
+use logd_sdk::settings::{Duration, Moment};
 use logd_sdk::{Check, Context, Settings, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::generator::Plan;
-use crate::moment::Moment;
 use crate::scenario::{BUCKET, Kind, Scenario, Service};
 use crate::schedule::NOMINAL_RATE;
 use crate::source::{ClassicSource, GeneratorSource, ScenarioPlan, ScenarioSource};

@@ -32,7 +32,7 @@ fn compiled(folder: &std::path::Path) -> Compiled {
     let paths: [PathBuf; 1] = [path];
     let conditions = logd_parse::conditions();
     let (conditions, instead) = (conditions.as_ref(), &Texts::new());
-    compile(Job { paths: &paths, environment: &|_| None, conditions, once: false, taken: &[], instead })
+    compile(Job { paths: &paths, environment: &|_| None, conditions, once: false, taken: &[], instead, tests: false })
 }
 
 /// The lines that change when a setting is given a value.

@@ -37,6 +37,7 @@ fn graph(files: &[(&str, String)]) -> Graph {
         once: false,
         taken: &[],
         instead: &Texts::new(),
+        tests: false,
     });
     assert_eq!(compiled.errors(), 0, "{:?}", compiled.mistakes().collect::<Vec<_>>());
     compiled.graph

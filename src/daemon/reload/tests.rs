@@ -33,6 +33,7 @@ fn compiled(folder: &Path) -> Compiled {
         taken: &[],
         instead: &crate::config::Texts::new(),
         once: false,
+        tests: false,
     })
 }
 

@@ -2,11 +2,10 @@
 
 use logd_sdk::Time;
 use logd_sdk::report::{KeyPath, Report};
-use logd_sdk::settings::Duration;
+use logd_sdk::settings::{Duration, Moment};
 use serde::{Deserialize, Deserializer};
 
 use super::{DAY, Kind, Service, table};
-use crate::moment::Moment;
 
 /// A scenario: services over some days, with what goes wrong. It reads from TOML; what is left out is as in
 /// [`Scenario::incidents`].

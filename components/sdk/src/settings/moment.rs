@@ -6,23 +6,25 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use logd_sdk::Time;
-use logd_sdk::settings::Fault;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use toml::value::Datetime;
 
+use super::Fault;
+use crate::time::Time;
+
 /// A moment within the years 1970 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Moment(Time);
+pub struct Moment(Time);
 
 impl Moment {
     /// 10000-01-01T00:00:00Z, the first moment whose year has too many digits for a log line.
     const END: Time = Time::from_micros(253_402_300_800_000_000);
 
     /// The moment itself.
-    pub(crate) const fn time(self) -> Time {
+    #[must_use]
+    pub const fn time(self) -> Time {
         self.0
     }
 }

@@ -36,6 +36,27 @@ confirm = "2 of 3"
 resolve_after = "3s"
 "#;
 
+/// Two services that go wrong together, and `detect`, which tells of several signals and of one another's incidents.
+const HEALTH: &str = r#"
+[sources.requests]
+type = "file"
+include = ["latencies.csv"]
+
+[transforms.parsed]
+type = "parse"
+inputs = ["requests"]
+format = "csv"
+columns = ["timestamp", "service", "latency", "level"]
+timestamp.field = "timestamp"
+
+[transforms.health]
+type = "detect"
+inputs = ["parsed"]
+group_by = ["service"]
+fields.latency = "latency"
+fields.error = '.level == "ERROR"'
+"#;
+
 /// So many lines are usual before anything happens.
 const USUAL: i64 = 30;
 
@@ -59,13 +80,36 @@ fn incident(start: i64) -> String {
     lines(start, usual(USUAL).chain([900; 5]).chain(usual(10)))
 }
 
+/// What `detect` needs until it judges, a database that answers slowly, a shop that does so half a minute later and fails,
+/// and quiet again.
+fn trouble(start: i64) -> String {
+    const HOUR: i64 = 3600;
+    let mut text = String::new();
+    for second in 0..HOUR + 1500 {
+        let time = logd_sdk::Time::from_micros((start + second) * 1_000_000);
+        let (database, shop) = ((HOUR + 300..HOUR + 540).contains(&second), (HOUR + 330..HOUR + 540).contains(&second));
+        let usual = 100 + second % 7;
+        let latency = if database { 4 * usual } else { usual };
+        writeln!(text, "{time},db <main>,{latency},INFO").expect("a string takes everything");
+        let latency = if shop { 3 * usual } else { usual };
+        let level = if shop && second % 2 == 0 { "ERROR" } else { "INFO" };
+        writeln!(text, "{time},shop,{latency},{level}").expect("a string takes everything");
+    }
+    text
+}
+
 fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/alerts").join(name)
 }
 
 /// logd with the shop's pipeline and one of the examples, that calls `uri`.
 fn logd(place: &Place, name: &str, uri: &str) -> Command {
-    let shop = place.write("shop.toml", SHOP);
+    logd_with(SHOP, place, name, uri)
+}
+
+/// logd with a pipeline and one of the examples, that calls `uri`.
+fn logd_with(pipeline: &str, place: &Place, name: &str, uri: &str) -> Command {
+    let shop = place.write("shop.toml", pipeline);
     let mut command = place.logd();
     command.arg("run").arg("-c").arg(shop).arg("-c").arg(example(&format!("{name}.toml")));
     for (variable, value) in [
@@ -86,12 +130,30 @@ fn logd(place: &Place, name: &str, uri: &str) -> Command {
     command
 }
 
-/// Runs an example over an incident, and compares what it has sent with what is expected.
+/// Runs an example over incidents of both detectors, and compares what it has sent with what is expected.
 fn check(name: &str, line: &str, header: Option<(&str, &str)>) {
-    let (place, receiver) = (Place::new(), Receiver::start([]));
     // 2026-11-23T14:00:00Z.
-    place.write("latencies.csv", incident(1_795_442_400));
-    let said = run(logd(&place, name, &receiver.uri()).args(["--once", "--log-level", "trace"]));
+    const START: i64 = 1_795_442_400;
+    compare(name, line, header, name, SHOP, incident(START), None);
+    let dashboard = Some("https://logd.example");
+    compare(name, line, header, &format!("{name}-detect"), HEALTH, trouble(START), dashboard);
+}
+
+/// Runs an example behind a pipeline with an input, and compares what it has sent with what is expected.
+fn compare(
+    name: &str,
+    line: &str,
+    header: Option<(&str, &str)>,
+    expected: &str,
+    pipeline: &str,
+    input: String,
+    dashboard: Option<&str>,
+) {
+    let (place, receiver) = (Place::new(), Receiver::start([]));
+    place.write("latencies.csv", input);
+    let mut command = logd_with(pipeline, &place, name, &receiver.uri());
+    command.envs(dashboard.map(|uri| ("DASHBOARD_URL", uri)));
+    let said = run(command.args(["--once", "--log-level", "trace"]));
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(!said.err.contains("canary"), "a secret is in the log:\n{}", said.err);
     let mut sent = String::new();
@@ -104,7 +166,7 @@ fn check(name: &str, line: &str, header: Option<(&str, &str)>) {
         let body: Value = serde_json::from_str(&request.body).expect("JSON");
         writeln!(sent, "{body:#}").expect("a string takes everything");
     }
-    let path = example(&format!("expected/{name}.json"));
+    let path = example(&format!("expected/{expected}.json"));
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &sent).expect("written");
     }

@@ -6,6 +6,7 @@ mod fuzz;
 mod limits;
 mod manners;
 mod pages;
+mod related;
 mod scope;
 mod secrets;
 mod sessions;

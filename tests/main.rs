@@ -29,6 +29,7 @@ mod once;
 mod orphans;
 mod pipeline_tests;
 mod reload;
+mod silence;
 mod state;
 mod telemetry;
 mod validate;

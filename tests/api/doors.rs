@@ -87,6 +87,8 @@ fn nobody_comes_in_without_a_token_and_no_viewer_where_admins_are() {
     let token = nobody.ask_token(ADMIN.0, ADMIN.1).json()["access_token"].as_str().expect("a token").to_owned();
     let viewer = nobody.login(VIEWER);
     let mut refusals = BTreeSet::new();
+    // Each stranger has an address of their own: who shows many wrong tokens has to wait.
+    let mut addresses = (0..=u8::MAX).flat_map(|high| (1..u8::MAX).map(move |low| [127, 1, high, low]));
     for operation in operations(&nobody) {
         let name = operation.name();
         for status in ["400", "408", "413", "415", "429", "500", "503"] {
@@ -103,7 +105,7 @@ fn nobody_comes_in_without_a_token_and_no_viewer_where_admins_are() {
             assert!(operation.statuses.contains(status), "{name} may be answered {status} and does not say so");
         }
         for (client, query) in strangers(&nobody, &token) {
-            let reply = operation.ask(&client, &query);
+            let reply = operation.ask(&client.from(addresses.next().expect("enough")), &query);
             reply.is_problem(401, &name);
             assert!(reply.header("www-authenticate").is_some_and(|how| how.starts_with("Bearer")), "{name}: {reply}");
             refusals.insert(reply.text());

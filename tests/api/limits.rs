@@ -69,6 +69,38 @@ fn a_flood_of_logins_is_bounded() {
     assert_eq!(shop.client().ask_token(ADMIN.0, ADMIN.1).status, 200, "another user gets in");
 }
 
+/// Who keeps sending tokens that are none has to wait, by address; valid tokens from there are taken all the while.
+#[test]
+fn tokens_that_are_none_wait_and_concern_no_others() {
+    const ME: &str = "/api/v1/auth/me";
+    let shop = Shop::open(LOGS, "rate_limit = 1000\n");
+    let (here, elsewhere) = (shop.client().from([127, 0, 0, 2]), shop.client().from([127, 0, 0, 3]));
+    let viewer = here.login(VIEWER);
+    let strangers = ["x", "guess", "a.b.c"].map(|token| here.bearer(token));
+    let replies: Vec<_> = strangers.iter().cycle().take(60).map(|stranger| stranger.get(ME)).collect();
+    let first = replies.iter().position(|reply| reply.status == 429).expect("somebody is stopped who guesses");
+    assert!(first >= 5, "the first few are answered as ever: {}", replies[first]);
+    for reply in &replies {
+        assert!([401, 429].contains(&reply.status), "{reply}");
+        if reply.status == 429 {
+            reply.is_problem(429, "too many guesses");
+            assert!((1..=900).contains(&seconds(reply)), "{reply}");
+        }
+    }
+    // After each wait one is looked at, and they are 1, 2, 4, 8 seconds and so on: for twelve it would take a minute.
+    let looked_at = replies.iter().filter(|reply| reply.status == 401).count();
+    assert!(looked_at < 12, "{looked_at} of 60 were looked at");
+
+    for _ in 0..20 {
+        assert_eq!(viewer.get(ME).status, 200, "a valid token from the same address");
+    }
+    let again: Vec<_> = strangers.iter().map(|stranger| stranger.get(ME).status).collect();
+    assert!(again.contains(&429), "valid ones in between change nothing: {again:?}");
+    here.get(ME).is_problem(401, "who has no token has guessed none");
+    assert_eq!(here.ask_token(ADMIN.0, ADMIN.1).status, 200, "a login from there");
+    elsewhere.bearer("guess").get(ME).is_problem(401, "another address");
+}
+
 #[test]
 fn a_user_makes_so_many_requests_and_no_more() {
     let shop = Shop::open(LOGS, "rate_limit = 5\nmax_streams = 2\n");

@@ -93,11 +93,17 @@ min_value = 0.3
 confirm = "2 of 3"
 baseline = {{ samples = 100, min_samples = 5, exclude_anomalies = true }}
 
+# As `detect` tells of services that go wrong together, which takes longer to learn what is usual.
+[transforms.together]
+type = "remap"
+inputs = ["errors.anomalies"]
+source = '.related = [{{ "incident_id": "of-payments", "key": {{ "service": "payment-service" }}, "opened": .since }}]'
+
 [sinks.api]
 type = "api"
 logs = ["parsed"]
 windows = ["per_service"]
-anomalies = ["latency.anomalies", "errors.anomalies"]
+anomalies = ["latency.anomalies", "together"]
 scores = ["latency.scores", "errors.scores"]
 "#
     )

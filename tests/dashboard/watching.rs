@@ -43,7 +43,10 @@ pub(super) fn an_incident_is_explained(visit: &Visit) {
     browser.wait("the last points", &format!("{evidence}.length >= 5"));
     let points = browser.text(&format!("{evidence}.at(-1).textContent"));
     assert!(points.contains('%'), "{points}");
-    browser.wait("its change", "document.querySelectorAll('.timeline li').length === 1");
+    browser.wait("its change", "document.querySelectorAll('[aria-label=Changes] .timeline li').length === 1");
+    let other = "one('related-incident', '[data-service=payment-service]')";
+    browser.wait("what went wrong with it", &format!("{other}.querySelector('a').hash === '#/incidents/of-payments'"));
+    assert!(browser.text(&format!("{other}.textContent")).contains("at the same time"));
     is_marked(visit, "error_rate", "location.hash.match(/incidents.(\\w+)/)[1]");
     browser.wait("what was usual", "/usual/.test(at('.chart .key').textContent)");
     visit.is_calm(&[]);

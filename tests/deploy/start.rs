@@ -60,7 +60,7 @@ fn the_whole_system_starts_and_stops_as_one() {
         command.env(name, if is_port { port.clone() } else { format!("127.0.0.1:{port}") });
     }
     let [.., webhook] = &ports;
-    command.env("WEBHOOK_URL", format!("http://127.0.0.1:{webhook}/")).env("LOG_RATE", "40");
+    command.env("WEBHOOK_URL", format!("http://127.0.0.1:{webhook}/")).env("LOG_RATE", "20");
     command.env("LOGD", env!("CARGO_BIN_EXE_logd")).env("DATA", place.path("data")).env("START_TIMEOUT", "200");
     let mut system = System(Some(Running::start(command.arg("--local").stdin(Stdio::null()))));
 
@@ -79,7 +79,7 @@ fn the_whole_system_starts_and_stops_as_one() {
         assert!(told.contains(&address), "nobody is told of {address}: {told}");
     }
 
-    system.running().wait_for("alarm", |start| start.out().contains(" OPEN payment-service latency_p95: "));
+    system.running().wait_for("alarm", |start| start.out().contains(" OPEN payment-service health: "));
     let total = || asked("redis-cli", &["-p", redis, "HGET", "metrics", "total_logs"]).parse::<u64>().unwrap_or(0);
     let before = total();
     system.running().wait_for("more logs", |_| total() > before);

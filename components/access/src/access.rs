@@ -8,6 +8,7 @@ use std::time::Duration;
 use logd_sdk::settings::Secret;
 use logd_sdk::{Clock, Time};
 
+use crate::claims;
 use crate::hashing::{Hasher, Outcome};
 use crate::identity::{Identity, Invalid, Login, Origin, Refused};
 use crate::issuer::{FetchJwks, Issuer};
@@ -192,10 +193,23 @@ impl Access {
     /// # Errors
     /// It is not valid, for whatever reason.
     pub async fn verify(&self, token: &str) -> Result<Identity, Invalid> {
-        self.identify(token).await.map_err(|why| {
-            tracing::debug!(why, "A token is refused.");
-            Invalid
-        })
+        self.identify(token).await.map_err(|_| Invalid)
+    }
+
+    /// The same of a token that came from `peer`, which may send only so many that are not valid. One that was valid and
+    /// has expired is none of these: every program has one at times, and asks for the next.
+    ///
+    /// # Errors
+    /// `Denied`, whatever is wrong with it, and `TooMany` where it is not the first.
+    pub async fn verify_from(&self, token: &str, peer: IpAddr) -> Result<Identity, Refused> {
+        let why = match self.identify(token).await {
+            Ok(identity) => return Ok(identity),
+            Err(why) => why,
+        };
+        if why != claims::EXPIRED {
+            self.0.limits.refused_token(peer).map_err(|retry_after| Refused::TooMany { retry_after })?;
+        }
+        Err(Refused::Denied)
     }
 
     /// The next token for a cookie, once more than half of the time is gone, and until `refresh_lifetime` after the
@@ -239,6 +253,11 @@ impl Access {
     }
 
     async fn identify(&self, token: &str) -> Result<Identity, &'static str> {
+        let identity = self.read(token).await;
+        identity.inspect_err(|why| tracing::debug!(why, "A token is refused."))
+    }
+
+    async fn read(&self, token: &str) -> Result<Identity, &'static str> {
         let Inner { users, sessions, tokens, issuer, clock, .. } = &*self.0;
         let token = Jws::parse(token).ok_or("it is no token")?;
         let now = clock.now();

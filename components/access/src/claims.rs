@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::json;
 
+/// What is wrong with a token that was valid once.
+pub(crate) const EXPIRED: &str = "it has expired";
 /// How far two clocks may differ.
 const LEEWAY: std::time::Duration = std::time::Duration::from_secs(5);
 /// The end of the year 9999: no token is meant to live longer.
@@ -39,7 +41,7 @@ pub(crate) fn check(payload: &[u8], issuer: &str, audience: &str, now: Time) -> 
     let time = |name: &str| all.get(name).map(date).transpose();
     let expires_at = time("exp")?.ok_or("it has no end")?;
     if expires_at.after(LEEWAY) <= now {
-        return Err("it has expired");
+        return Err(EXPIRED);
     }
     for name in ["nbf", "iat"] {
         if time(name)?.is_some_and(|from| from > now.after(LEEWAY)) {

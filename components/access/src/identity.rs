@@ -79,7 +79,7 @@ impl Login {
 /// Why somebody is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// No such user, a wrong password, or no valid refresh token: which of them is not said. 401.
+    /// No such user, a wrong password, or no valid token: which of them is not said. 401.
     #[error("the credentials are not valid")]
     Denied,
     /// There were too many failures for this name or from this address. 429.

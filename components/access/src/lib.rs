@@ -5,6 +5,7 @@
 //!      limits, users, argon2id                        └─► Access::session  one token for a cookie (dashboard)
 //! refresh token ───► Access::refresh ──► Grant        single use; a second use ends the session
 //! access token ────► Access::verify ──► Identity      own (HS256), or of an outside issuer (JWKS)
+//!      limits        Access::verify_from              one that came with a request
 //! Identity ────────► Access::slide (a cookie while it is used), Access::logout
 //! ```
 //!

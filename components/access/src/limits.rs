@@ -1,4 +1,4 @@
-//! How often a password may be guessed.
+//! How often a password, or a token, may be guessed.
 //!
 //! Failures are counted by user name and by address. From the fifth on each doubles the time until the next attempt is
 //! looked at. An attempt counts as failed until it has succeeded: a thousand at the same time are not a thousand
@@ -7,6 +7,9 @@
 //! Whoever fails on purpose locks others out. So for a name the wait is short (30 s: still fewer than 3,000 guesses a
 //! day), and does not hold for addresses from which the user has logged in before; for an address it is up to 15
 //! minutes.
+//!
+//! Tokens are counted apart: nobody can guess one, but who keeps trying costs work and fills the log. Only refusals are
+//! counted, and only they wait, so that valid tokens from the same address are not concerned.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -33,6 +36,8 @@ pub(crate) struct Limits(Mutex<State>);
 struct State {
     names: Counts<String>,
     peers: Counts<IpAddr>,
+    /// Refused tokens by address.
+    tokens: Counts<IpAddr>,
     /// Who has logged in from where.
     known: Counts<(String, IpAddr)>,
 }
@@ -60,10 +65,7 @@ impl Limits {
         let for_peer = state.peers.wait(&peer, LONGEST_FOR_PEER, now);
         let is_known = state.known.get(&(name.to_owned(), peer), now).is_some();
         let for_name = if is_known { Duration::ZERO } else { state.names.wait(name, LONGEST_FOR_NAME, now) };
-        let wait = for_peer.max(for_name);
-        if wait > Duration::ZERO {
-            return Err(Duration::from_secs(wait.as_secs_f64().ceil() as u64));
-        }
+        whole_seconds(for_peer.max(for_name))?;
         state.peers.add(peer, now);
         state.names.add(name.to_owned(), now);
         Ok(())
@@ -84,6 +86,18 @@ impl Limits {
         let mut state = self.state();
         state.names.undo(name);
         state.peers.undo(&network(peer));
+    }
+
+    /// A token from this address was refused.
+    ///
+    /// # Errors
+    /// It came before its time, and is not counted: how long to wait; at least a second.
+    pub(crate) fn refused_token(&self, peer: IpAddr) -> Result<(), Duration> {
+        let (now, peer) = (Instant::now(), network(peer));
+        let mut state = self.state();
+        whole_seconds(state.tokens.wait(&peer, LONGEST_FOR_PEER, now))?;
+        state.tokens.add(peer, now);
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -156,9 +170,15 @@ impl Default for Limits {
         Self(Mutex::new(State {
             names: Counts::new(FORGIVEN_AFTER),
             peers: Counts::new(FORGIVEN_AFTER),
+            tokens: Counts::new(FORGIVEN_AFTER),
             known: Counts::new(KNOWN_FOR),
         }))
     }
+}
+
+/// A wait that is one, as it is told: in seconds, rounded up.
+fn whole_seconds(wait: Duration) -> Result<(), Duration> {
+    if wait.is_zero() { Ok(()) } else { Err(Duration::from_secs(wait.as_secs_f64().ceil() as u64)) }
 }
 
 /// The address that stands for a peer: with IPv6 everybody has 2^64 of them.

@@ -110,6 +110,8 @@ pub(crate) struct WholeAnomaly {
     /// What stands in lists.
     #[serde(flatten)]
     anomaly: Anomaly,
+    /// Incidents of other keys that it is told together with, the earliest first.
+    related: Vec<Related>,
     /// The event as it came: explanation, baseline, peak, evidence, samples.
     #[schema(value_type = Object)]
     event: Value,
@@ -117,7 +119,29 @@ pub(crate) struct WholeAnomaly {
 
 impl From<archive::WholeAnomaly> for WholeAnomaly {
     fn from(whole: archive::WholeAnomaly) -> Self {
-        Self { anomaly: whole.anomaly.into(), event: Value::clone(&whole.event) }
+        let related = whole.related().into_iter().map(Related::from).collect();
+        Self { anomaly: whole.anomaly.into(), related, event: Value::clone(&whole.event) }
+    }
+}
+
+/// An incident of another key that was open at the time, or had opened in the five minutes before. The earliest of them is
+/// where to look for the cause.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Related {
+    /// Names it.
+    incident_id: String,
+    /// Whose it is.
+    service: String,
+    /// Whose it is, field by field.
+    key: BTreeMap<String, String>,
+    /// When it began.
+    #[schema(format = "date-time")]
+    opened_at: String,
+}
+
+impl From<archive::Related> for Related {
+    fn from(archive::Related { incident_id, service, key, opened_at }: archive::Related) -> Self {
+        Self { incident_id, service, key, opened_at: millis(opened_at) }
     }
 }
 
@@ -239,6 +263,8 @@ pub(crate) struct WholeIncident {
     /// What stands in lists.
     #[serde(flatten)]
     pub(crate) incident: Incident,
+    /// Incidents of other keys that went wrong with it, the earliest first.
+    pub(crate) related: Vec<Related>,
     /// Its anomalies, the oldest first.
     pub(crate) anomalies: Vec<WholeAnomaly>,
 }

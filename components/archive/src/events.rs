@@ -157,10 +157,6 @@ impl Anomaly {
 
     fn read(detector: &ComponentId, event: &Value) -> Result<Self, Malformed> {
         let key = read_key(event)?;
-        let service = match key.get("service") {
-            Some(service) => service.clone(),
-            None => key.values().map(String::as_str).collect::<Vec<_>>().join("/"),
-        };
         let change = text(event, "state")?;
         let severity = text(event, "severity")?;
         Ok(Self {
@@ -170,8 +166,8 @@ impl Anomaly {
             since: time(event, "since")?,
             state: Change::from_name(change).ok_or_else(|| Malformed(format!("its state is {change:?}")))?,
             reason: event["reason"].as_str().map(str::to_owned),
+            service: service_of(&key),
             key,
-            service: name_of(&service).to_owned(),
             r#type: text(event, "type")?.to_owned(),
             severity: Severity::from_name(severity)
                 .ok_or_else(|| Malformed(format!("its severity is {severity:?}")))?,
@@ -210,7 +206,16 @@ fn time(event: &Value, member: &str) -> Result<Time, Malformed> {
     Time::parse_rfc3339(text.as_bytes()).ok_or_else(|| Malformed(format!("its `{member}` is {text:?}")))
 }
 
-fn read_key(event: &Value) -> Result<BTreeMap<String, String>, Malformed> {
+/// `service` of the key; without one the key's values, joined by `/`.
+pub(crate) fn service_of(key: &BTreeMap<String, String>) -> String {
+    let service = match key.get("service") {
+        Some(service) => service.clone(),
+        None => key.values().map(String::as_str).collect::<Vec<_>>().join("/"),
+    };
+    name_of(&service).to_owned()
+}
+
+pub(crate) fn read_key(event: &Value) -> Result<BTreeMap<String, String>, Malformed> {
     let members = match &event["key"] {
         Value::Object(members) => members,
         Value::Null => return Ok(BTreeMap::new()),

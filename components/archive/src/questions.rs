@@ -96,7 +96,8 @@ impl Archive {
     pub async fn anomaly(&self, scope: &Scope, id: &str) -> Result<Option<WholeAnomaly>, Error> {
         let id = id.to_owned();
         let found = self.inner.told(move |told| told.anomaly(&id)).await?;
-        Ok(found.filter(|whole| scope.allows(&whole.anomaly.pipeline, &whole.anomaly.service)))
+        let found = found.filter(|whole| scope.allows(&whole.anomaly.pipeline, &whole.anomaly.service));
+        Ok(found.map(|whole| whole.seen_by(scope)))
     }
 
     /// Incidents, by opening and id, the latest first.
@@ -136,7 +137,11 @@ impl Archive {
             let anomalies = anomalies.collect::<Result<_, _>>()?;
             Ok(Some(WholeIncident { incident: record.with(&actions), anomalies }))
         });
-        Ok(found.await?.filter(|whole| scope.allows(&whole.incident.pipeline, &whole.incident.service)))
+        let found = found.await?.filter(|whole| scope.allows(&whole.incident.pipeline, &whole.incident.service));
+        Ok(found.map(|WholeIncident { incident, anomalies }| WholeIncident {
+            incident,
+            anomalies: anomalies.into_iter().map(|whole| whole.seen_by(scope)).collect(),
+        }))
     }
 
     /// Notes that somebody is on an incident, and returns it; `None` if there is none. One that is resolved stays as it

@@ -225,3 +225,23 @@ async fn a_disk_that_can_not_be_written_locks_nobody_out() {
     assert!(bench.is_valid(&grant.access_token).await);
     assert!(bench.access.refresh(&grant.refresh_token).await.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_sending_tokens_that_are_none_waits_and_no_other() {
+    let bench = Bench::new().await;
+    let grant = bench.grant().await;
+    let (peer, token) = ("192.0.2.1".parse().unwrap(), grant.access_token.expose());
+    // As long as it was valid once, a token is no guess.
+    bench.clock.set(at(1806));
+    for _ in 0..20 {
+        assert_eq!(bench.access.verify_from(token, peer).await, Err(Refused::Denied));
+    }
+    bench.clock.set(at(60));
+    for guess in ["", "x", "a.b.c", &token[1..], &token[..token.len() - 1]] {
+        assert_eq!(bench.access.verify_from(guess, peer).await, Err(Refused::Denied), "{guess}");
+    }
+    let retry_after = Duration::from_secs(1);
+    assert_eq!(bench.access.verify_from("x", peer).await, Err(Refused::TooMany { retry_after }));
+    assert_eq!(bench.access.verify_from(token, peer).await, Ok(grant.identity));
+    assert_eq!(bench.access.verify_from("x", "192.0.2.2".parse().unwrap()).await, Err(Refused::Denied));
+}

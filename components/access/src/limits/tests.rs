@@ -101,3 +101,21 @@ async fn memory_is_bounded_and_those_who_wait_stay() {
     assert!(limits.begin("ann", peer("203.0.113.9")).is_err());
     assert!(limits.begin("zoe", peer(PEER)).is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_address_whose_tokens_are_refused_waits_and_logs_in_all_the_same() {
+    let limits = Limits::default();
+    for _ in 0..5 {
+        assert_eq!(limits.refused_token(peer(PEER)), Ok(()));
+    }
+    for wait in [1, 2, 4, 8] {
+        assert_eq!(limits.refused_token(peer(PEER)), Err(Duration::from_secs(wait)));
+        assert_eq!(limits.refused_token(peer(PEER)), Err(Duration::from_secs(wait)), "what waits is not counted");
+        advance(Duration::from_secs(wait)).await;
+        assert_eq!(limits.refused_token(peer(PEER)), Ok(()));
+    }
+    assert_eq!(limits.refused_token(peer("192.0.2.2")), Ok(()), "another address");
+    assert_eq!(limits.begin("ann", peer(PEER)), Ok(()), "a login is another matter");
+    advance(FORGIVEN_AFTER).await;
+    assert_eq!(limits.refused_token(peer(PEER)), Ok(()));
+}

@@ -106,9 +106,9 @@ pub(crate) async fn token(State(api): State<Arc<Api>>, Peer(peer): Peer, request
         ("password", Some(username), Some(password), _) => {
             let login = api.access.authenticate(&username, &password, peer.ip()).await;
             audit(&api, &username, login.as_ref().err(), peer);
-            api.access.grant(&login.map_err(refused)?).await?
+            api.access.grant(&login?).await?
         }
-        ("refresh_token", _, _, Some(token)) => api.access.refresh(&token).await.map_err(refused)?,
+        ("refresh_token", _, _, Some(token)) => api.access.refresh(&token).await?,
         ("password", ..) => return Err(Problem::bad_request("`username` and `password` are needed.")),
         ("refresh_token", ..) => return Err(Problem::bad_request("`refresh_token` is needed.")),
         _ => return Err(Problem::bad_request("`grant_type` is password or refresh_token.")),
@@ -161,7 +161,7 @@ pub(crate) async fn begin_session(
 ) -> Outcome<Response> {
     let login = api.access.authenticate(&username, &password, peer.ip()).await;
     audit(&api, &username, login.as_ref().err(), peer);
-    let session = api.access.session(&login.map_err(refused)?)?;
+    let session = api.access.session(&login?)?;
     let cookie = cookie(&api, session.token.expose(), Some(&session.identity));
     let mut response = kept_by_nobody(Json(Me::from(&session.identity)));
     response.headers_mut().insert(SET_COOKIE, cookie);
@@ -186,12 +186,4 @@ fn audit(api: &Api, username: &str, refused: Option<&Refused>, peer: std::net::S
     // A name that was typed may be anything, a password too: only what could be a name is repeated.
     let known = logd_access::check_name(username).is_ok();
     api.audit.add(if known { username } else { "?" }, "login", "", &outcome, peer.ip());
-}
-
-fn refused(refused: Refused) -> Problem {
-    match refused {
-        Refused::Denied => Problem::unauthorized(),
-        Refused::TooMany { retry_after } => Problem::too_many("There were too many failed attempts.", retry_after),
-        Refused::Busy { retry_after } => Problem::busy("Too many passwords are being checked.", retry_after),
-    }
 }

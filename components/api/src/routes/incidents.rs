@@ -136,8 +136,9 @@ pub(crate) async fn incident(
     Named(id): Named,
 ) -> Outcome<Json<WholeIncident>> {
     let whole = api.archive.incident(&scope(&viewer), &id).await?.ok_or_else(|| Problem::not_found("incident"))?;
+    let related = whole.related().into_iter().map(Into::into).collect();
     let anomalies = whole.anomalies.into_iter().map(WholeAnomaly::from).collect();
-    Ok(Json(WholeIncident { incident: shown(&api, whole.incident), anomalies }))
+    Ok(Json(WholeIncident { incident: shown(&api, whole.incident), related, anomalies }))
 }
 
 /// Says that somebody is on it.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::Extensions;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -53,7 +54,13 @@ async fn admit(api: &Api, request: &mut Request) -> Outcome<Option<HeaderValue>>
         (None, Some(token)) => (token, true),
         (None, None) => return Err(Problem::unauthorized()),
     };
-    let identity = api.access.verify(token).await.map_err(|_| Problem::unauthorized())?;
+    let identity = if by_cookie {
+        // A browser asks for many things at once, also with a cookie that is of no more use.
+        api.access.verify(token).await.map_err(|_| Problem::unauthorized())?
+    } else {
+        let Peer(peer) = peer(request.extensions())?;
+        api.access.verify_from(token, peer.ip()).await?
+    };
     if by_cookie && !is_safe(request.method()) && !is_own(headers) {
         return Err(Problem::forbidden("Another site has asked for this in the user's name."));
     }
@@ -109,6 +116,11 @@ fn identity(parts: &Parts) -> Outcome<Identity> {
     parts.extensions.get::<Identity>().cloned().ok_or_else(Problem::unauthorized)
 }
 
+fn peer(extensions: &Extensions) -> Outcome<Peer> {
+    let none = || Problem::internal(&anyhow::anyhow!("a request without a peer"));
+    extensions.get::<Peer>().copied().ok_or_else(none)
+}
+
 impl<S: Sync> FromRequestParts<S> for Viewer {
     type Rejection = Problem;
 
@@ -142,7 +154,6 @@ impl<S: Sync> FromRequestParts<S> for Peer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let none = || Problem::internal(&anyhow::anyhow!("a request without a peer"));
-        parts.extensions.get::<Self>().copied().ok_or_else(none)
+        peer(&parts.extensions)
     }
 }

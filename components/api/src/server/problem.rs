@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
+use logd_access::Refused;
 use logd_archive::Error;
 use logd_sdk::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use logd_sdk::http::{Answer, Refusal, StatusCode};
@@ -90,6 +91,16 @@ impl Problem {
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.header = Some(Box::new((name, value)));
         self
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Denied => Self::unauthorized(),
+            Refused::TooMany { retry_after } => Self::too_many("There were too many failed attempts.", retry_after),
+            Refused::Busy { retry_after } => Self::busy("Too many passwords are being checked.", retry_after),
+        }
     }
 }
 

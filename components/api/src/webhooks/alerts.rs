@@ -10,9 +10,10 @@ use logd_sdk::{ComponentId, Time};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::Error;
+use super::facts::Facts;
 use super::meters;
 use super::model::{Event, Heard, Held, Record, Stage, Subject, Webhook};
-use super::payload::{Facts, Part};
+use super::payload::Part;
 use super::rates::{Counts, Crossing};
 use super::registry::Registry;
 use super::state::{Draft, Entry};

@@ -157,12 +157,13 @@ fn put_together(draft: &mut Draft<'_>, id: &str, numbers: &[u64], quiet: bool, b
     let Some(entry) = draft.state.webhooks.get(id) else { return Ok(()) };
     let records: Vec<(u64, Record)> =
         numbers.iter().filter_map(|number| Some((*number, entry.queue.get(number)?.clone()))).collect();
+    let limits = entry.webhook.limits.clone();
     let mut parts: Vec<(Event, Part)> = Vec::new();
     for (number, record) in &records {
         let body = draft.body(id, *number)?;
-        let part = body.and_then(|body| serde_json::from_slice(&body).ok());
+        let part: Option<Part> = body.and_then(|body| serde_json::from_slice(&body).ok());
         match (record.event, part) {
-            (Some(event), Some(part)) => parts.push((event, part)),
+            (Some(event), Some(part)) => parts.push((event, Part::within(part, &limits))),
             _ => tracing::error!(webhook = id, call = record.id, "What a call was to tell is lost from the store."),
         }
     }

@@ -23,6 +23,7 @@ mod alerts;
 mod by_hand;
 mod courier;
 mod error;
+mod facts;
 mod gather;
 mod hours;
 mod meters;

@@ -4,16 +4,15 @@
 //! pass them on to people, with what, where, since when, how bad and the figures; and the incident and the anomaly's event
 //! for those who look closer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::time::Duration;
 
-use logd_archive::{Incident, WholeAnomaly};
-use logd_sdk::{Time, settings};
+use logd_sdk::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::model::{Event, Severity};
+use super::facts::{Facts, Rate, capital};
+use super::model::{Event, Limits, Severity};
 use crate::audit::millis;
 
 /// An anomaly's event that is larger, in bytes, loses what is bulky.
@@ -24,6 +23,8 @@ const BULKY: [&str; 2] = ["samples", "evidence"];
 const MOST_CHANGES: usize = 50;
 /// So many of them are in its message.
 const MOST_LINES: usize = 10;
+/// They stand in the incident, as far as they may be told, and not in the anomaly's event.
+const RELATED: &str = "related";
 
 /// Something that happened: what waits to be told, by itself or with others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,174 +41,11 @@ pub(super) enum Part {
     Rate(Rate),
 }
 
-/// An incident, as it is told.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Facts {
-    pub(super) id: String,
-    pub(super) service: String,
-    pub(super) key: BTreeMap<String, String>,
-    pub(super) kind: String,
-    pub(super) severity: Severity,
-    pub(super) pipeline: String,
-    pub(super) detector: String,
-    pub(super) field: Option<String>,
-    pub(super) opened_at: Time,
-    pub(super) updated_at: Time,
-    pub(super) resolved_at: Option<Time>,
-    pub(super) resolved_by: Option<String>,
-    pub(super) value: f64,
-    pub(super) expected: Option<f64>,
-    pub(super) score: f64,
-    pub(super) threshold: f64,
-    pub(super) explanation: String,
-}
-
-/// A rate of errors that is high.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Rate {
-    pub(super) pipeline: String,
-    pub(super) service: String,
-    pub(super) severity: Severity,
-    /// What share of logs may be errors.
-    pub(super) bound: f64,
-    pub(super) logs: f64,
-    pub(super) errors: f64,
-    pub(super) from: Time,
-    pub(super) to: Time,
-}
-
-impl Facts {
-    /// What an anomaly says of its incident.
-    pub(super) fn of_anomaly(whole: &WholeAnomaly) -> Self {
-        let anomaly = &whole.anomaly;
-        let is_over = anomaly.state == logd_archive::Change::Resolved;
-        Self {
-            id: anomaly.incident_id.clone(),
-            service: anomaly.service.clone(),
-            key: anomaly.key.clone(),
-            kind: anomaly.r#type.clone(),
-            severity: anomaly.severity.into(),
-            pipeline: anomaly.pipeline.clone(),
-            detector: anomaly.detector.clone(),
-            field: anomaly.field.clone(),
-            opened_at: anomaly.since,
-            updated_at: anomaly.time,
-            resolved_at: is_over.then_some(anomaly.time),
-            resolved_by: None,
-            value: anomaly.value,
-            expected: anomaly.expected,
-            score: anomaly.score,
-            threshold: anomaly.threshold,
-            explanation: anomaly.explanation.clone(),
-        }
-    }
-
-    /// An incident as it stands.
-    pub(super) fn of_incident(incident: &Incident) -> Self {
-        Self {
-            id: incident.id.clone(),
-            service: incident.service.clone(),
-            key: incident.key.clone(),
-            kind: incident.r#type.clone(),
-            severity: incident.severity.into(),
-            pipeline: incident.pipeline.clone(),
-            detector: incident.detector.clone(),
-            field: incident.field.clone(),
-            opened_at: incident.opened_at,
-            updated_at: incident.updated_at,
-            resolved_at: incident.resolved_at,
-            resolved_by: incident.resolved_by.as_ref().map(|acted| acted.who.clone()),
-            value: incident.value,
-            expected: incident.expected,
-            score: incident.score,
-            threshold: incident.threshold,
-            explanation: incident.explanation.clone(),
-        }
-    }
-
-    fn shown(&self) -> Value {
-        json!({
-            "id": self.id,
-            "service": self.service,
-            "key": self.key,
-            "type": self.kind,
-            "severity": self.severity,
-            "state": if self.resolved_at.is_some() { "resolved" } else { "open" },
-            "pipeline": self.pipeline,
-            "detector": self.detector,
-            "field": self.field,
-            "opened_at": millis(self.opened_at),
-            "updated_at": millis(self.updated_at),
-            "resolved_at": self.resolved_at.map(millis),
-            "resolved_by": self.resolved_by,
-            "value": self.value,
-            "expected": self.expected,
-            "score": self.score,
-            "threshold": self.threshold,
-            "explanation": self.explanation,
-        })
-    }
-
-    /// With the figures, where, since when, and how bad.
-    fn message(&self) -> String {
-        let Self { explanation, service, pipeline, detector, .. } = self;
-        let mut message = format!("{explanation}. {service}");
-        if let Some(field) = &self.field {
-            let _ = write!(message, ", `{field}`");
-        }
-        let _ = write!(message, ", seen by {pipeline}/{detector}. {}", capital(self.severity.name()));
-        let _ = match self.resolved_at {
-            None => write!(message, ", since {}.", millis(self.opened_at)),
-            Some(end) => {
-                let (from, to) = (millis(self.opened_at), millis(end));
-                write!(message, " at worst, from {from} to {to} ({}).", span(end.since(self.opened_at)))
-            }
-        };
-        if let Some(who) = &self.resolved_by {
-            let _ = write!(message, " Resolved by {who}.");
-        }
-        message
-    }
-}
-
-impl Rate {
-    /// The share of logs that are errors.
-    fn share(&self) -> f64 {
-        self.errors / self.logs
-    }
-
-    fn shown(&self) -> Value {
-        json!({
-            "rate": self.share(),
-            "bound": self.bound,
-            "logs": self.logs,
-            "errors": self.errors,
-            "pipeline": self.pipeline,
-            "from": millis(self.from),
-            "to": millis(self.to),
-        })
-    }
-
-    fn message(&self) -> String {
-        format!(
-            "{:.0} of {:.0} logs are errors: {:.1} %, where {:.1} % is the bound. {}, seen by {}. {}, from {} to {}.",
-            self.errors,
-            self.logs,
-            self.share() * 100.0,
-            self.bound * 100.0,
-            self.service,
-            self.pipeline,
-            capital(self.severity.name()),
-            millis(self.from),
-            millis(self.to),
-        )
-    }
-}
-
 impl Part {
     /// A change of an incident, without what would make it too large.
     pub(super) fn incident(incident: Facts, event: Option<&Value>) -> Self {
         let mut anomaly = event.cloned().unwrap_or_default();
+        anomaly.as_object_mut().and_then(|members| members.remove(RELATED));
         for member in BULKY {
             if anomaly.to_string().len() > LARGEST {
                 anomaly.as_object_mut().and_then(|members| members.remove(member));
@@ -217,6 +55,15 @@ impl Part {
             anomaly = Value::Null;
         }
         Self::Incident { incident: Box::new(incident), anomaly }
+    }
+
+    /// The same without what somebody with these limits may not see.
+    pub(super) fn within(mut self, limits: &Limits) -> Self {
+        if let Self::Incident { incident, .. } = &mut self {
+            let Facts { related, pipeline, .. } = &mut **incident;
+            related.retain(|one| limits.allow(pipeline, &one.service));
+        }
+        self
     }
 
     /// The incident's.
@@ -362,16 +209,6 @@ pub(super) fn test(now: Time, base: &str) -> Value {
             "error_rate": null,
         },
     })
-}
-
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-/// `5m10s`: whole seconds are enough.
-fn span(span: Duration) -> String {
-    settings::Duration::from_secs(span.as_secs()).to_string()
 }
 
 /// As it stands in a URL: of a name that comes with an event nothing else is known.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use logd_sdk::Time;
 
+use super::facts::Rate;
 use super::model::Severity;
-use super::payload::Rate;
 
 /// What a rate is of.
 const SPAN: Duration = Duration::from_secs(5 * 60);

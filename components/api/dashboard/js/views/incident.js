@@ -12,6 +12,7 @@ import { link, step, zoneOf } from "../route.js";
 import { attempt } from "../toast.js";
 import { evidence } from "./evidence.js";
 import { figures } from "./figures.js";
+import { related } from "./related.js";
 import { addSilence } from "./silences.js";
 import { picture } from "./service.js";
 
@@ -33,12 +34,15 @@ export function mount({ root, app, state }) {
   const samples = h("div", { class: "logs" });
   const changes = h("ol", { class: "timeline" });
   const sampled = card("Sample logs", samples);
+  const others = h("ol", { class: "timeline related" });
+  const together = card("Went wrong together", others);
   fill(head, h("a", { class: "crumb", href: link(["incidents"]) }, icon("back"), "Incidents"), title, states, actions);
   fill(
     root,
     head,
     h("section", { class: "card", "aria-label": "What happened" }, h("div", { class: "pad" }, explanation, facts)),
     place,
+    together,
     sampled,
     card("Evidence", proof),
     card("Changes", changes),
@@ -77,6 +81,8 @@ export function mount({ root, app, state }) {
       zone(),
     );
     sampled.hidden = logs.length === 0;
+    fill(others, related(incident, zone()));
+    together.hidden = !incident.related?.length;
     fill(
       proof,
       // Why it was opened: what came later may be usual again.

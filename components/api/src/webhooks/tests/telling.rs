@@ -44,6 +44,7 @@ async fn a_change_is_told_with_what_where_since_when_and_how_bad() {
                 "score": 23.0,
                 "threshold": 3.0,
                 "explanation": "mean 1,180 ms, usually 295 ± 38 ms (z 23, threshold 3)",
+                "related": [],
             },
             "error_rate": null,
             "anomaly": {
@@ -207,6 +208,62 @@ async fn what_a_person_has_resolved_is_not_resolved_twice() {
     world.tell(&[anomaly("k", "resolved", "critical", "payment")]).await;
     let calls = world.receiver.calls(6).await;
     assert_eq!(types(&calls[4..]), ["incident_updated", "incident_resolved"]);
+}
+
+/// An incident of several signals, as `detect` tells it, while other services have theirs.
+fn together() -> WholeAnomaly {
+    let mut whole = open("i");
+    whole.anomaly.r#type = "latency".to_owned();
+    whole.anomaly.detector = "health".to_owned();
+    whole.anomaly.field = Some("latency".to_owned());
+    whole.anomaly.explanation =
+        "response time 2.3 times the usual over 1 min: 412 ms, usually 180 ms at this time (z 12, threshold 6.6); \
+         with it more errors"
+            .to_owned();
+    let related = ["db", "auth", "cache", "web"].map(|service| {
+        json!({ "incident_id": format!("{service}-1"), "key": { "service": service }, "opened": "2026-11-23T13:58:10Z" })
+    });
+    whole.event = Arc::new(json!({ "id": whole.anomaly.id, "related": related }));
+    whole
+}
+
+#[tokio::test]
+async fn what_went_wrong_together_is_told_with_it() {
+    let world = World::running().await;
+    world.webhook(json!({})).await;
+    world.tell(&[together()]).await;
+    let [call] = &world.receiver.calls(1).await[..] else { panic!("one call") };
+    let data = &call.body["data"];
+    assert_eq!(data["title"], "Warning: latency of payment");
+    assert_eq!(
+        data["message"],
+        "response time 2.3 times the usual over 1 min: 412 ms, usually 180 ms at this time (z 12, threshold 6.6); with \
+         it more errors. payment, `latency`, seen by demo/health. Warning, since 2026-11-23T13:59:00.000Z. Together with \
+         db (since 2026-11-23T13:58:10.000Z), auth (since 2026-11-23T13:58:10.000Z), cache (since \
+         2026-11-23T13:58:10.000Z) and 1 more."
+    );
+    assert_eq!(data["link"], "https://logd.example/#/incidents/i");
+    let first = json!({
+        "incident_id": "db-1", "service": "db", "key": { "service": "db" }, "opened_at": "2026-11-23T13:58:10.000Z",
+    });
+    assert_eq!((&data["incident"]["related"][0], data["incident"]["related"].as_array().unwrap().len()), (&first, 4));
+}
+
+#[tokio::test]
+async fn whoever_may_not_see_a_service_is_not_told_that_it_is_related() {
+    let world = World::running().await;
+    let scope = Scope { services: Some(["payment", "db"].map(str::to_owned).into()), pipelines: None };
+    let new = json!({ "url": "https://hooks.example/a", "events": ["incident_opened"] });
+    let new: NewWebhook = serde_json::from_value(new).unwrap();
+    world.registry.register(Asker { user: "lead", scope: &scope }, new).await.unwrap();
+    world.tell(&[together()]).await;
+    let [call] = &world.receiver.calls(1).await[..] else { panic!("one call") };
+    let data = &call.body["data"];
+    let message = data["message"].as_str().unwrap();
+    assert!(message.ends_with("Together with db (since 2026-11-23T13:58:10.000Z)."), "{message}");
+    assert_eq!(data["incident"]["related"].as_array().unwrap().len(), 1);
+    let body = call.body.to_string();
+    assert!(["auth", "cache", "web-1"].iter().all(|service| !body.contains(service)), "{body}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod arguments;
 pub(super) mod progress;
+mod recording;
 mod trials;
 
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use logd_backtest::sweep::Sweep;
 use logd_backtest::{compare, labels, report, text};
 use logd_sdk::settings::Duration;
 
-pub(super) use self::arguments::recorded;
+pub(super) use self::recording::Recording;
 use self::trials::Trials;
 pub(super) use self::trials::{Failed, Files};
 use super::Exit;
@@ -34,8 +35,8 @@ pub(super) struct Backtest {
     #[arg(required = true, value_name = "PIPELINE")]
     pipelines: Vec<PathBuf>,
 
-    /// Recorded lines in the place of a source, read in this order: files or patterns, `.gz` too; NAME is the source, if
-    /// there are several
+    /// Recorded lines in the place of a source, read in this order: files or patterns, `.gz` too, or the messages of a
+    /// topic, kafka://BROKER:PORT/TOPIC, by their times; NAME is the source, if there are several
     #[arg(long, required = true, num_args = 1.., value_name = "[NAME=]FILES")]
     input: Vec<String>,
 
@@ -135,11 +136,14 @@ impl Backtest {
         };
         let files = Files::compile(&self.pipelines, settings)?;
         let others = if self.compare.is_empty() { None } else { Some(Files::compile(&self.compare, settings)?) };
+        let recording = Recording::new(&self.input, &files)?;
         let wanted = Wanted {
-            recorded: recorded(&self.input, files.sources()).map_err(Failed::Usage)?,
+            recorded: recording.recorded.clone(),
             alarms: self.alarms.clone(),
             keep_events: self.anomalies.is_some(),
         };
+        files.admit(&wanted)?;
+        recording.fetch().await?;
         let gates = Gates { min_recall: self.min_recall, max_false_per_day: self.max_false_per_day };
         let steps = self.sweep.as_ref().map_or(0, |sweep| sweep.values.len());
         let runs = 1 + steps + usize::from(others.is_some());

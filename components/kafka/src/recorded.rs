@@ -260,7 +260,7 @@ impl ConsumerContext for Heard {}
 fn unanswered(consumer: &Consumer, error: &KafkaError) -> anyhow::Error {
     use rdkafka::types::RDKafkaErrorCode as Code;
     // What has happened to the connection meanwhile is told by polls.
-    while consumer.poll(Duration::ZERO).is_some() {}
+    while consumer.poll(POLL).is_some() {}
     match error.rdkafka_error_code() {
         Some(Code::BrokerTransportFailure | Code::OperationTimedOut | Code::AllBrokersDown | Code::Resolve) => {
             consumer.context().silence()

@@ -47,7 +47,10 @@ const FILE: &str = "type = 'file'\ninclude = ['/var/log/x']";
 
 fn wanted(source: Option<&str>, alarms: &[&str]) -> Wanted {
     Wanted {
-        recorded: vec![Recorded { source: source.map(str::to_owned), files: vec![Path::new("x.log").to_owned()] }],
+        recorded: vec![Recorded {
+            source: source.map(str::to_owned),
+            files: vec![Path::new("x.log").to_owned().into()],
+        }],
         alarms: alarms.iter().map(|name| (*name).to_owned()).collect(),
         keep_events: false,
     }

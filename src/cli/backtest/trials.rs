@@ -6,8 +6,8 @@ use std::time::Duration;
 use logd_backtest::labels::Label;
 use logd_backtest::outcome::Trial;
 use logd_backtest::scoring::{Question, score};
-use logd_sdk::Time;
-use logd_sdk::component::Kind;
+use logd_sdk::component::{Kind, SourcePlan};
+use logd_sdk::{Plan, Time};
 use tokio::time::Instant;
 
 use super::progress;
@@ -99,6 +99,23 @@ impl Files {
     /// The names of its sources.
     pub(in crate::cli) fn sources(&self) -> &[String] {
         &self.sources
+    }
+
+    /// The source of this name, as `NAME` or `FILE/NAME`; without a name the only one.
+    pub(super) fn source(&self, name: Option<&str>) -> Option<&dyn SourcePlan> {
+        let is_meant = |id: &str| match name {
+            Some(name) => id == name || id.split_once('/').is_some_and(|(_, own)| own == name),
+            None => self.sources.len() == 1,
+        };
+        self.compiled.graph.nodes.iter().find_map(|node| match &node.plan {
+            Plan::Source(source) if is_meant(&node.id.to_string()) => Some(source.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// Says what is against a run of them: before much time is spent on its input.
+    pub(super) fn admit(&self, wanted: &Wanted) -> Result<(), Failed> {
+        wire(&self.compiled.graph, wanted).map(drop).map_err(|refusal| self.refused(refusal))
     }
 
     /// A run of them that learns.

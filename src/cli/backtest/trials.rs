@@ -11,7 +11,7 @@ use logd_sdk::{Plan, Time};
 use tokio::time::Instant;
 
 use super::progress;
-use crate::backtest::{Learning, Recorded, Refusal, Run, Target, Wanted, wire};
+use crate::backtest::{Learning, Recorded, Refusal, Run, Target, Wanted, Wired, wire};
 use crate::cli::Exit;
 use crate::cli::settings::{compile_instead, say, show};
 use crate::config::Texts;
@@ -113,9 +113,9 @@ impl Files {
         })
     }
 
-    /// Says what is against a run of them: before much time is spent on its input.
-    pub(super) fn admit(&self, wanted: &Wanted) -> Result<(), Failed> {
-        wire(&self.compiled.graph, wanted).map(drop).map_err(|refusal| self.refused(refusal))
+    /// A run of them.
+    pub(super) fn wire(&self, wanted: &Wanted) -> Result<Wired, Failed> {
+        wire(&self.compiled.graph, wanted).map_err(|refusal| self.refused(refusal))
     }
 
     /// A run of them that learns.
@@ -125,8 +125,7 @@ impl Files {
 
     /// Where a setting stands in them.
     pub(super) fn target(&self, setting: &str, wanted: &Wanted) -> Result<Target, Failed> {
-        let wired = wire(&self.compiled.graph, wanted).map_err(|refusal| self.refused(refusal))?;
-        Target::find(setting, &self.compiled, &wired.detectors).map_err(Failed::Usage)
+        Target::find(setting, &self.compiled, &self.wire(wanted)?.detectors).map_err(Failed::Usage)
     }
 
     /// The same files with another value there.
@@ -136,7 +135,7 @@ impl Files {
     }
 
     /// As they are shown.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     }
 
@@ -177,7 +176,7 @@ impl<'t> Trials<'t> {
 
     /// Runs files to the end of the input. Also returns the events of the alarms, if they are wanted.
     pub(super) async fn run(&mut self, files: &Files, wanted: &Wanted) -> Result<(Trial, Vec<String>), Failed> {
-        let wired = wire(&files.compiled.graph, wanted).map_err(|refusal| files.refused(refusal))?;
+        let wired = files.wire(wanted)?;
         self.begun += 1;
         let shown = progress::show(wired.run.clone(), self.begun, self.of, self.started);
         let told = tokio::select! {

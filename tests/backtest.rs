@@ -1,6 +1,8 @@
 //! `logd backtest`: the same files over recorded input, and what comes of it; the same bytes whoever runs it.
 
 pub(crate) mod input;
+mod numenta;
+mod topic;
 
 use serde_json::Value;
 

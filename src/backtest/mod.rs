@@ -17,4 +17,4 @@ pub(crate) use dropped::Dropped;
 pub(crate) use learning::Learning;
 pub(crate) use overrides::Target;
 pub(crate) use run::{Run, environment};
-pub(crate) use wiring::{Recorded, Refusal, Wanted, goes_by_the_clock, upstream, wire};
+pub(crate) use wiring::{Recorded, Refusal, Wanted, Wired, goes_by_the_clock, upstream, wire};

@@ -2,11 +2,10 @@
 //! to an alarm.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use logd_file::Replay;
+use logd_file::{RecordedFile, Replay};
 use logd_sdk::component::Kind;
 use logd_sdk::{ComponentId, Plan};
 
@@ -39,7 +38,7 @@ pub(crate) struct Recorded {
     /// The source as `NAME` or `FILE/NAME`; without it, the only one.
     pub(crate) source: Option<String>,
     /// The files, in the order in which they are read.
-    pub(crate) files: Vec<PathBuf>,
+    pub(crate) files: Vec<RecordedFile>,
 }
 
 /// A graph that is ready to be run.
@@ -207,7 +206,7 @@ pub(super) fn refuse_what_has_no_replay(node: &Node) -> Result<(), Refusal> {
 }
 
 /// The files for each source, by its place in the graph.
-fn assign(graph: &Graph, recorded: &[Recorded]) -> Result<Vec<(usize, Vec<PathBuf>)>, Refusal> {
+fn assign(graph: &Graph, recorded: &[Recorded]) -> Result<Vec<(usize, Vec<RecordedFile>)>, Refusal> {
     let sources: Vec<(String, usize)> = graph
         .nodes
         .iter()
@@ -216,7 +215,7 @@ fn assign(graph: &Graph, recorded: &[Recorded]) -> Result<Vec<(usize, Vec<PathBu
         .map(|(place, node)| (node.id.to_string(), place))
         .collect();
     let listed = || sources.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let mut files: Vec<(usize, Vec<PathBuf>)> = sources.iter().map(|(_, place)| (*place, Vec::new())).collect();
+    let mut files: Vec<(usize, Vec<RecordedFile>)> = sources.iter().map(|(_, place)| (*place, Vec::new())).collect();
     for Recorded { source, files: more } in recorded {
         let place = match source {
             Some(name) => one(name, sources.iter().cloned())?,
@@ -243,12 +242,12 @@ fn assign(graph: &Graph, recorded: &[Recorded]) -> Result<Vec<(usize, Vec<PathBu
 }
 
 /// Lets sources read these files. Returns what tells how many bytes each has read, and how many there are in all.
-fn replace_sources(graph: &mut Graph, files: Vec<(usize, Vec<PathBuf>)>) -> (Vec<Arc<AtomicU64>>, u64) {
+fn replace_sources(graph: &mut Graph, files: Vec<(usize, Vec<RecordedFile>)>) -> (Vec<Arc<AtomicU64>>, u64) {
     let (mut read, mut size) = (Vec::new(), 0);
     for (place, files) in files {
         let node = &mut graph.nodes[place];
         let Plan::Source(source) = &node.plan else { continue };
-        let sizes = files.iter().map(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len()));
+        let sizes = files.iter().map(|file| std::fs::metadata(&file.path).map_or(0, |metadata| metadata.len()));
         size += sizes.sum::<u64>();
         let counter = Arc::new(AtomicU64::new(0));
         node.plan = Plan::Source(Arc::new(Replay::in_place_of(source.as_ref(), files, Arc::clone(&counter))));

@@ -1,7 +1,9 @@
 //! `logd backtest`: how good the alarms of a pipeline would have been, over recorded input.
 
 mod arguments;
+mod numenta;
 pub(super) mod progress;
+mod recording;
 mod trials;
 
 use std::path::PathBuf;
@@ -12,17 +14,24 @@ use logd_backtest::outcome::{Compared, Outcome, Swept, SweptRow};
 use logd_backtest::sweep::Sweep;
 use logd_backtest::{compare, labels, report, text};
 use logd_sdk::settings::Duration;
+use serde::Serialize;
 
-pub(super) use self::arguments::recorded;
+use self::numenta::Benchmark;
+pub(super) use self::recording::Recording;
 use self::trials::Trials;
 pub(super) use self::trials::{Failed, Files};
 use super::Exit;
 use super::running::Format;
 use super::settings::{print, read_settings, say, show};
 use crate::backtest::Wanted;
+use crate::config::daemon::DaemonSettings;
 use crate::daemon;
 use crate::telemetry::{Log, LogFormat};
 use crate::topology::Workers;
+
+/// What speaks of labels of logd's own, or of one run.
+const NOT_WITH_NAB: [&str; 8] =
+    ["input", "labels", "warm_up", "compare", "report", "anomalies", "min_recall", "max_false_per_day"];
 
 /// Run recorded input through pipelines, and say how good their alarms are
 ///
@@ -34,10 +43,20 @@ pub(super) struct Backtest {
     #[arg(required = true, value_name = "PIPELINE")]
     pipelines: Vec<PathBuf>,
 
-    /// Recorded lines in the place of a source, read in this order: files or patterns, `.gz` too; NAME is the source, if
-    /// there are several
-    #[arg(long, required = true, num_args = 1.., value_name = "[NAME=]FILES")]
+    /// Recorded lines in the place of a source, read in this order: files or patterns, `.gz` too, or the messages of a
+    /// topic, kafka://BROKER:PORT/TOPIC, by their times; NAME is the source, if there are several
+    #[arg(long, required_unless_present = "nab", num_args = 1.., value_name = "[NAME=]FILES")]
     input: Vec<String>,
+
+    /// Score by the rules of the Numenta Anomaly Benchmark instead: each series of a folder in its layout,
+    /// `data/CATEGORY/FILE.csv` and `labels/combined_windows.json`, is the input of a run of its own
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = NOT_WITH_NAB)]
+    nab: Option<PathBuf>,
+
+    /// Other series in the same layout: of the values of `--sweep` the best is chosen on these, for each profile, and left
+    /// as it is
+    #[arg(long, value_name = "FOLDER", requires_all = ["nab", "sweep"])]
+    nab_train: Option<PathBuf>,
 
     /// What really happened, a JSON object on each line: `service`, `kind`, `start`, `end`, `benign`; without it every
     /// alarm counts as false
@@ -107,23 +126,29 @@ impl Backtest {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(workers.count()).enable_all().build()?;
             runtime.block_on(async {
                 tokio::select! {
-                    outcome = self.outcome(&settings, workers) => outcome,
+                    exit = self.told(&settings, workers) => exit,
                     _ = tokio::signal::ctrl_c() => Err(Failed::Interrupted),
                 }
             })
         };
-        match told() {
-            Ok(outcome) => self.tell(&outcome),
-            Err(failed) => failed.tell(),
-        }
+        told().unwrap_or_else(Failed::tell)
     }
 
-    /// Runs all that is asked for.
-    async fn outcome(
-        &self,
-        settings: &crate::config::daemon::DaemonSettings,
-        workers: Workers,
-    ) -> Result<Outcome, Failed> {
+    /// Runs all that is asked for, and shows it.
+    async fn told(&self, settings: &DaemonSettings, workers: Workers) -> Result<Exit, Failed> {
+        let Some(folder) = &self.nab else { return Ok(self.tell(&self.outcome(settings, workers).await?)) };
+        if self.sweep.is_some() && self.nab_train.is_none() {
+            let why = "with --nab a --sweep says what is chosen by --nab-train, which is missing";
+            return Err(Failed::Usage(why.to_owned()));
+        }
+        let training = self.nab_train.as_deref().zip(self.sweep.as_ref());
+        let benchmark = Benchmark { folder, training, alarms: &self.alarms, settings, workers };
+        let outcome = benchmark.outcome(&Files::compile(&self.pipelines, settings)?).await?;
+        Ok(self.print(&outcome, outcome.to_string()))
+    }
+
+    /// Runs recorded input.
+    async fn outcome(&self, settings: &DaemonSettings, workers: Workers) -> Result<Outcome, Failed> {
         let labels = match &self.labels {
             None => Vec::new(),
             Some(path) => {
@@ -135,11 +160,15 @@ impl Backtest {
         };
         let files = Files::compile(&self.pipelines, settings)?;
         let others = if self.compare.is_empty() { None } else { Some(Files::compile(&self.compare, settings)?) };
+        let recording = Recording::new(&self.input, &files)?;
         let wanted = Wanted {
-            recorded: recorded(&self.input, files.sources()).map_err(Failed::Usage)?,
+            recorded: recording.recorded.clone(),
             alarms: self.alarms.clone(),
             keep_events: self.anomalies.is_some(),
         };
+        // What can't be run is said before anything is fetched.
+        files.wire(&wanted)?;
+        recording.fetch().await?;
         let gates = Gates { min_recall: self.min_recall, max_false_per_day: self.max_false_per_day };
         let steps = self.sweep.as_ref().map_or(0, |sweep| sweep.values.len());
         let runs = 1 + steps + usize::from(others.is_some());
@@ -179,12 +208,17 @@ impl Backtest {
         Ok(outcome)
     }
 
-    fn tell(&self, outcome: &Outcome) -> Exit {
-        let printed = print(&match self.format {
-            Format::Text => text::text(outcome),
+    /// Shows an outcome, or the text that is made of it.
+    fn print(&self, outcome: &impl Serialize, text: String) -> Exit {
+        print(&match self.format {
+            Format::Text => text,
             // It has only texts for keys, the one thing that could not be written.
             Format::Json => serde_json::to_string_pretty(outcome).unwrap_or_default() + "\n",
-        });
+        })
+    }
+
+    fn tell(&self, outcome: &Outcome) -> Exit {
+        let printed = self.print(outcome, text::text(outcome));
         for failure in &outcome.failures {
             say(&format!("logd: {failure}\n"));
         }

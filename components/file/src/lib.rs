@@ -26,7 +26,7 @@ mod testing;
 
 use logd_sdk::Component;
 
-pub use replay::Replay;
+pub use replay::{RecordedFile, Replay};
 
 /// The components of this family.
 pub static COMPONENTS: &[Component] = &[

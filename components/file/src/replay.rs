@@ -18,7 +18,7 @@ use logd_sdk::component::{Describe, Makes, SourcePlan};
 use logd_sdk::erased::AnySource;
 use logd_sdk::settings::ByteSize;
 use logd_sdk::source::{Next, Source};
-use logd_sdk::{Context, event};
+use logd_sdk::{Context, Partition, event};
 use vrl::path::OwnedValuePath;
 
 use crate::buffer::CHUNK;
@@ -27,10 +27,26 @@ use crate::follow::{Finder, Follow, Reader, Rules, Tools};
 use crate::multiline::{Multiline, default_max_line_size};
 use crate::stdin::{FINGERPRINT, StdinSettings};
 
+/// A file of recorded lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The name of the partition that its events are of, for a file that is made anew for each run: without it the file
+    /// itself, whatever it is called, is the partition, and another copy of it is another.
+    pub partition: Option<String>,
+}
+
+impl From<PathBuf> for RecordedFile {
+    fn from(path: PathBuf) -> Self {
+        Self { path, partition: None }
+    }
+}
+
 /// What is to be read in the place of a source.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    files: Vec<PathBuf>,
+    files: Vec<RecordedFile>,
     max_line_size: ByteSize,
     multiline: Option<Multiline>,
     /// How many bytes have been read, of all files.
@@ -42,7 +58,7 @@ impl Replay {
     /// `read` is told how many of their bytes have been read, as they stand on disk: within a compressed file nothing is
     /// told before its end.
     #[must_use]
-    pub fn in_place_of(source: &dyn SourcePlan, files: Vec<PathBuf>, read: Arc<AtomicU64>) -> Self {
+    pub fn in_place_of(source: &dyn SourcePlan, files: Vec<RecordedFile>, read: Arc<AtomicU64>) -> Self {
         let source: &dyn Any = source;
         let lines = match (source.downcast_ref::<FileSourceSettings>(), source.downcast_ref::<StdinSettings>()) {
             (Some(file), _) => Some(file.lines()),
@@ -84,10 +100,12 @@ impl SourcePlan for Replay {
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>> {
         Box::pin(async move {
             let mut files = VecDeque::new();
-            for path in &self.files {
+            for RecordedFile { path, partition } in &self.files {
                 let size =
                     std::fs::metadata(path).with_context(|| format!("`{}` can't be read", path.display()))?.len();
-                files.push_back(File { follow: self.follow(path, context)?, size, is_compressed: is_gzip(path) });
+                let partition = partition.as_ref().map(|name| context.partition(name));
+                let follow = self.follow(path, context)?;
+                files.push_back(File { follow, partition, size, is_compressed: is_gzip(path) });
             }
             let replaying = Replaying { files, before: 0, within: 0, read: Arc::clone(&self.read) };
             Ok(Box::new(replaying) as Box<dyn AnySource>)
@@ -102,6 +120,8 @@ fn is_gzip(path: &Path) -> bool {
 /// A file that has not been read to its end.
 struct File {
     follow: Follow,
+    /// Whose its events are, if it is not to be known by itself.
+    partition: Option<Arc<Partition>>,
     /// In bytes, as it was at the start.
     size: u64,
     is_compressed: bool,
@@ -121,7 +141,10 @@ impl Source for Replaying {
     async fn next(&mut self) -> anyhow::Result<Next> {
         while let Some(file) = self.files.front_mut() {
             let next = file.follow.next().await?;
-            if let Next::Batch(batch) = next {
+            if let Next::Batch(mut batch) = next {
+                if let Some(partition) = &file.partition {
+                    batch.blocks_mut().iter_mut().for_each(|block| block.partition = Arc::clone(partition));
+                }
                 if !file.is_compressed {
                     // Each line has an end too.
                     self.within += (batch.event_bytes() + batch.len()) as u64;
@@ -179,7 +202,8 @@ mod tests {
         let read = Arc::new(AtomicU64::new(0));
         let stdin: StdinSettings = toml::from_str("").unwrap();
         let files = vec![path("b[1].log"), path("a.log.gz")];
-        let replay = Replay::in_place_of(&stdin, files.clone(), Arc::clone(&read));
+        let recorded = files.iter().cloned().map(Into::into).collect();
+        let replay = Replay::in_place_of(&stdin, recorded, Arc::clone(&read));
         let (texts, ends) = texts(&replay).await;
         assert_eq!(texts, ["b1", "b2", "(end)", "a1", "a2", "(end)"]);
         assert_eq!(ends, [5, 5], "what is compressed counts at its end");
@@ -195,16 +219,35 @@ mod tests {
         let source: FileSourceSettings =
             toml::from_str("include = ['elsewhere']\nmultiline = { start_pattern = '^[A-Z]', timeout = '1s' }")
                 .unwrap();
-        let replay = Replay::in_place_of(&source, vec![path], Arc::default());
+        let replay = Replay::in_place_of(&source, vec![path.into()], Arc::default());
         assert_eq!(texts(&replay).await.0, ["A\n at b", "C", "(end)"]);
     }
 
     #[tokio::test]
     async fn a_file_that_is_not_there_is_named() {
         let stdin: StdinSettings = toml::from_str("").unwrap();
-        let replay = Replay::in_place_of(&stdin, vec!["/nowhere.log".into()], Arc::default());
+        let replay = Replay::in_place_of(&stdin, vec![PathBuf::from("/nowhere.log").into()], Arc::default());
         let error =
             replay.build(&testing::context(Path::new("/nowhere"), true)).await.err().map(|error| format!("{error:#}"));
         assert!(error.is_some_and(|error| error.starts_with("`/nowhere.log` can't be read")));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_made_anew_has_the_same_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let stdin: StdinSettings = toml::from_str("").unwrap();
+        let mut ids = Vec::new();
+        for (name, partition) in [("1", Some("t")), ("2", Some("t")), ("3", None)] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "a\n").unwrap();
+            let files = vec![RecordedFile { path, partition: partition.map(str::to_owned) }];
+            let replay = Replay::in_place_of(&stdin, files, Arc::default());
+            let mut source = replay.build(&testing::context(Path::new("/nowhere"), true)).await.unwrap();
+            while let Next::Batch(batch) = source.next().await.unwrap() {
+                ids.extend((0..batch.len()).map(|row| batch.id(row)));
+            }
+        }
+        assert_eq!(ids.len(), 3);
+        assert_eq!((ids[0] == ids[1], ids[0] == ids[2]), (true, false));
     }
 }

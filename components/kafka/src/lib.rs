@@ -2,9 +2,11 @@
 //!
 //! - `connection`: what source and sink share: how a cluster is reached, and by whom,
 //! - `source`: the member of a consumer group,
-//! - `sink`: the producer.
+//! - `sink`: the producer,
+//! - `recorded`: a topic as a file of lines, for runs over what was recorded.
 
 mod connection;
+mod recorded;
 mod sink;
 mod source;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod testing;
 
 use logd_sdk::Component;
 
+pub use self::recorded::{Fetch, Fetched, Progress, Topic};
 use self::sink::KafkaSinkSettings;
 use self::source::KafkaSourceSettings;
 

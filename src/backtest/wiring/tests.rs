@@ -1,6 +1,6 @@
 //! What is left of a pipeline, what is read in it, and what is refused.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::*;
 use crate::backtest::points::{name, service_fields};
@@ -47,7 +47,7 @@ const FILE: &str = "type = 'file'\ninclude = ['/var/log/x']";
 
 fn wanted(source: Option<&str>, alarms: &[&str]) -> Wanted {
     Wanted {
-        recorded: vec![Recorded { source: source.map(str::to_owned), files: vec![Path::new("x.log").to_owned()] }],
+        recorded: vec![Recorded { source: source.map(str::to_owned), files: vec![PathBuf::from("x.log").into()] }],
         alarms: alarms.iter().map(|name| (*name).to_owned()).collect(),
         keep_events: false,
     }

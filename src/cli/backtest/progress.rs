@@ -1,12 +1,14 @@
 //! How far a backtest is, on the last line of a terminal:
 //!
 //! ```text
+//! ▸ kafka://kafka-1:9092/logs · 12 % · 1,234,567 messages/s
 //! ▸ 2 of 8 · 37 % · 1,234,567 events/s · 1 min 12 s left
 //! ```
 
 use std::convert::Infallible;
 use std::time::Duration;
 
+use logd_kafka::{Progress, Topic};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::backtest::Run;
@@ -14,16 +16,36 @@ use crate::daemon::{LastLine, thousands};
 
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// Shows it until it is dropped; never ends.
+/// Shows how far a run is until it is dropped; never ends.
 pub(in crate::cli) async fn show(run: Run, number: usize, of: usize, started: Instant) -> Infallible {
+    let begun = Instant::now();
+    draw(|| text(run.share(), number, of, speed(run.population().events(), begun), started.elapsed())).await
+}
+
+/// Shows how far the fetch of a topic is until it is dropped; never ends.
+pub(super) async fn show_fetch(topic: &Topic, fetch: &Progress) -> Infallible {
+    let begun = Instant::now();
+    draw(|| {
+        let speed = thousands(speed(fetch.messages(), begun));
+        format!("{topic} · {:.0} % · {speed} messages/s", fetch.share() * 100.0)
+    })
+    .await
+}
+
+/// Draws a text over and over, if there is a terminal.
+async fn draw(text: impl Fn() -> String) -> Infallible {
     let Some(mut line) = LastLine::on_terminal() else { return std::future::pending().await };
-    let (mut ticks, begun) = (interval(PERIOD), Instant::now());
+    let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let speed = run.population().events() as f64 / begun.elapsed().as_secs_f64().max(0.001);
-        line.draw(&text(run.share(), number, of, speed, started.elapsed()));
+        line.draw(&text());
     }
+}
+
+/// How many a second there were since then.
+fn speed(count: u64, since: Instant) -> f64 {
+    count as f64 / since.elapsed().as_secs_f64().max(0.001)
 }
 
 /// What the line says: `number` is that of the run, counted from 1, and `elapsed` the time since the first began.

@@ -6,12 +6,12 @@ use std::time::Duration;
 use logd_backtest::labels::Label;
 use logd_backtest::outcome::Trial;
 use logd_backtest::scoring::{Question, score};
-use logd_sdk::Time;
-use logd_sdk::component::Kind;
+use logd_sdk::component::{Kind, SourcePlan};
+use logd_sdk::{Plan, Time};
 use tokio::time::Instant;
 
 use super::progress;
-use crate::backtest::{Learning, Recorded, Refusal, Run, Target, Wanted, wire};
+use crate::backtest::{Learning, Recorded, Refusal, Run, Target, Wanted, Wired, wire};
 use crate::cli::Exit;
 use crate::cli::settings::{compile_instead, say, show};
 use crate::config::Texts;
@@ -101,6 +101,23 @@ impl Files {
         &self.sources
     }
 
+    /// The source of this name, as `NAME` or `FILE/NAME`; without a name the only one.
+    pub(super) fn source(&self, name: Option<&str>) -> Option<&dyn SourcePlan> {
+        let is_meant = |id: &str| match name {
+            Some(name) => id == name || id.split_once('/').is_some_and(|(_, own)| own == name),
+            None => self.sources.len() == 1,
+        };
+        self.compiled.graph.nodes.iter().find_map(|node| match &node.plan {
+            Plan::Source(source) if is_meant(&node.id.to_string()) => Some(source.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// A run of them.
+    pub(super) fn wire(&self, wanted: &Wanted) -> Result<Wired, Failed> {
+        wire(&self.compiled.graph, wanted).map_err(|refusal| self.refused(refusal))
+    }
+
     /// A run of them that learns.
     pub(in crate::cli) fn learning(&self, recorded: &[Recorded], since: Option<Time>) -> Result<Learning, Failed> {
         Learning::wire(&self.compiled.graph, recorded, since).map_err(|refusal| self.refused(refusal))
@@ -108,8 +125,7 @@ impl Files {
 
     /// Where a setting stands in them.
     pub(super) fn target(&self, setting: &str, wanted: &Wanted) -> Result<Target, Failed> {
-        let wired = wire(&self.compiled.graph, wanted).map_err(|refusal| self.refused(refusal))?;
-        Target::find(setting, &self.compiled, &wired.detectors).map_err(Failed::Usage)
+        Target::find(setting, &self.compiled, &self.wire(wanted)?.detectors).map_err(Failed::Usage)
     }
 
     /// The same files with another value there.
@@ -119,7 +135,7 @@ impl Files {
     }
 
     /// As they are shown.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     }
 
@@ -160,7 +176,7 @@ impl<'t> Trials<'t> {
 
     /// Runs files to the end of the input. Also returns the events of the alarms, if they are wanted.
     pub(super) async fn run(&mut self, files: &Files, wanted: &Wanted) -> Result<(Trial, Vec<String>), Failed> {
-        let wired = wire(&files.compiled.graph, wanted).map_err(|refusal| files.refused(refusal))?;
+        let wired = files.wire(wanted)?;
         self.begun += 1;
         let shown = progress::show(wired.run.clone(), self.begun, self.of, self.started);
         let told = tokio::select! {

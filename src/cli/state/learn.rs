@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::checkpoint::Store;
 use crate::cli::Exit;
-use crate::cli::backtest::{Failed, Files, progress, recorded};
+use crate::cli::backtest::{Failed, Files, Recording, progress};
 use crate::cli::moment::Moment;
 use crate::cli::settings::print;
 use crate::config::daemon::DaemonSettings;
@@ -25,8 +25,8 @@ pub(super) struct Learn {
     #[arg(required = true, value_name = "PIPELINE")]
     pipelines: Vec<PathBuf>,
 
-    /// Recorded lines in the place of a source, read in this order: files or patterns, `.gz` too; NAME is the source, if
-    /// there are several
+    /// Recorded lines in the place of a source, read in this order: files or patterns, `.gz` too, or the messages of a
+    /// topic, kafka://BROKER:PORT/TOPIC, by their times; NAME is the source, if there are several
     #[arg(long, required = true, num_args = 1.., value_name = "[NAME=]FILES")]
     input: Vec<String>,
 
@@ -47,11 +47,12 @@ impl Learn {
     fn learn(&self, settings: &DaemonSettings, data_dir: &Path) -> Result<Exit, Failed> {
         let unavailable = |error: anyhow::Error| Failed::Unavailable(format!("{error:#}"));
         let files = Files::compile(&self.pipelines, settings)?;
-        let recorded = recorded(&self.input, files.sources()).map_err(Failed::Usage)?;
-        let learning = files.learning(&recorded, self.since.map(Moment::time))?;
+        let recording = Recording::new(&self.input, &files)?;
+        let learning = || files.learning(&recording.recorded, self.since.map(Moment::time));
+        let learns = learning()?.learns;
         let _held = DataDir::take(data_dir).map_err(unavailable)?;
         let store = Store::open(&data_dir.join(CHECKPOINTS)).map_err(unavailable)?;
-        for component in learning.learns.keys() {
+        for component in learns.keys() {
             let keeps = store.states(component).and_then(|states| Ok(states.iter()?.next().is_some()));
             if !self.replace && keeps.map_err(unavailable)? {
                 let why = format!("`{component}` keeps a state; --replace puts what is learned in its place");
@@ -63,18 +64,22 @@ impl Learn {
         let workers = Workers::new(daemon::threads(settings));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(workers.count()).enable_all().build()?;
-        let (learns, run) = (learning.learns.clone(), learning.run.clone());
+        let learn = async {
+            recording.fetch().await?;
+            let learning = learning()?;
+            let run = learning.run.clone();
+            let left_out = tokio::select! {
+                left_out = learning.finish(settings, workers, &store) => left_out.map_err(unavailable)?,
+                never = progress::show(run.clone(), 1, 1, Instant::now()) => match never {},
+            };
+            if run.population().is_empty() { Err(Failed::nothing_came()) } else { Ok(left_out) }
+        };
         let left_out = runtime.block_on(async {
-            let shown = progress::show(run.clone(), 1, 1, Instant::now());
             tokio::select! {
-                left_out = learning.finish(settings, workers, &store) => left_out.map_err(unavailable),
+                left_out = learn => left_out,
                 _ = tokio::signal::ctrl_c() => Err(Failed::Interrupted),
-                never = shown => match never {},
             }
         })?;
-        if run.population().is_empty() {
-            return Err(Failed::nothing_came());
-        }
         Ok(print(&text(&state::list(&store, &learns).map_err(unavailable)?, &learns, &left_out)))
     }
 }

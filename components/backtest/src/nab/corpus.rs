@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use chrono::NaiveDateTime;
@@ -17,6 +17,8 @@ const WINDOWS: &str = "combined_windows.json";
 /// Series with windows of time in which something is wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Corpus {
+    /// The folder in which their names lead to their files.
+    pub data: PathBuf,
     /// In the order of their names.
     pub series: Vec<Series>,
 }
@@ -50,7 +52,8 @@ impl Corpus {
             let text = fs::read_to_string(&path).with_context(|| format!("{} can't be read", path.display()))?;
             Series::parse(name, &text, &windows).with_context(|| format!("{} is not as it should be", path.display()))
         };
-        Ok(Self { series: windows.into_iter().map(read).collect::<anyhow::Result<_>>()? })
+        let series = windows.into_iter().map(read).collect::<anyhow::Result<_>>()?;
+        Ok(Self { data, series })
     }
 }
 

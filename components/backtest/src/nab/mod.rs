@@ -8,11 +8,13 @@
 //!   shortly after a window; the first 15 % of a series, 750 points at most, don't count;
 //! - a [`Profile`] says what a find, a false alarm and a missed window weigh;
 //! - a [`Tally`] adds up over series, and gives 0 to a detector that never alarms and 100 to a perfect one;
-//! - [`best_threshold`] is what NAB optimizes for each detector: one threshold for all series.
+//! - [`best_threshold`] is what NAB optimizes for each detector: one threshold for all series;
+//! - an [`Outcome`] is what a pipeline gets, as it is or with a setting chosen on other series.
 //!
 //! A clock that alarms every 600 points, whatever the data, gets about 25: no other figure should be read without that.
 
 mod corpus;
+mod outcome;
 mod profile;
 mod sweep;
 mod tally;
@@ -21,6 +23,7 @@ mod tests;
 mod worth;
 
 pub use self::corpus::{Corpus, Series};
+pub use self::outcome::{Outcome, Run, Scored, best_values};
 pub use self::profile::Profile;
 pub use self::sweep::{Best, best_threshold};
 pub use self::tally::Tally;

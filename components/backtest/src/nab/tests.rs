@@ -107,6 +107,41 @@ fn the_threshold_is_the_best_of_all() {
 }
 
 #[test]
+fn a_value_is_chosen_for_each_profile() {
+    let times: Vec<_> = (0..1000).filter_map(|second| chrono::DateTime::from_timestamp(second, 0)).collect();
+    let times: Vec<_> = times.into_iter().map(|time| time.naive_utc()).collect();
+    let series =
+        Series { name: "a/b.csv".to_owned(), values: vec![0.0; 1000], times, windows: vec![500..=599, 800..=899] };
+    let run = |alarms: &[i64]| {
+        let mut run = Run::default();
+        run.add(&series, alarms.iter().map(|millis| millis * 1000));
+        run
+    };
+    // Between two points it is at the later one, behind the last at that.
+    assert_eq!(run(&[499_001, 799_500]), run(&[500_000, 800_000]));
+    assert_eq!(run(&[2_000_000]), run(&[999_000]));
+    // The first misses a window and has no false alarm, the other finds both and has twenty.
+    let wrong: Vec<i64> = (0..20).map(|number| (200 + 10 * number) * 1000).collect();
+    let (few, many) = (run(&[500_000]), run(&[&wrong[..], &[500_000, 800_000]].concat()));
+    let runs = [(1.0, few.clone()), (2.0, few.clone()), (3.0, many.clone())];
+    assert_eq!(best_values(&runs), Some([1.0, 1.0, 3.0]));
+    assert_eq!(best_values(&[(1.0, Run::default())]), None);
+    let corpus = Corpus { data: "/".into(), series: vec![series.clone()] };
+    let chosen = [(Some(1.0), &few), (Some(1.0), &few), (Some(3.0), &many)];
+    let text = Outcome::new("p.toml".to_owned(), &corpus, Some("threshold".to_owned()), chosen).to_string();
+    let expected = [
+        "p.toml: 1 series, 2 windows",
+        "",
+        "profile        score  found  false  threshold",
+        "standard        50.0      1      0          1",
+        "reward_low_FP   50.0      1      0          1",
+        "reward_low_FN   63.3      2     20          3",
+        "",
+    ];
+    assert_eq!(text, expected.join("\n"));
+}
+
+#[test]
 fn folders_are_read_with_and_without_data_and_labels() {
     let windows = r#"{"a/one.csv": [["2014-04-10 00:05:00.000000", "2014-04-10 00:10:00.000000"]], "a/two.csv": []}"#;
     let lines = "timestamp,value\n2014-04-10 00:00:00,1\n2014-04-10 00:05:00,-2.5e3\n2014-04-10 00:10:00,0.1\n";
@@ -122,7 +157,7 @@ fn folders_are_read_with_and_without_data_and_labels() {
     };
     let (flat, deep) = (folder("", ""), folder("data", "labels"));
     let corpus = Corpus::read(flat.path()).unwrap();
-    assert_eq!(corpus, Corpus::read(deep.path()).unwrap());
+    assert_eq!(corpus.series, Corpus::read(deep.path()).unwrap().series);
     let [one, two] = &corpus.series[..] else { panic!("there are two") };
     assert_eq!((one.name.as_str(), one.category(), &one.values[..]), ("a/one.csv", "a", &[1.0, -2500.0, 0.1][..]));
     assert_eq!((&one.windows[..], two.windows.len()), (&[1..=2][..], 0));

@@ -175,7 +175,8 @@ fn check_topic(topic: &str) -> Result<(), String> {
 }
 
 impl KafkaSourceSettings {
-    fn connection(&self) -> Connection<'_> {
+    /// How the cluster is reached.
+    pub(crate) fn connection(&self) -> Connection<'_> {
         Connection {
             bootstrap_servers: &self.bootstrap_servers,
             sasl: self.sasl.as_ref(),

@@ -9,6 +9,7 @@ mod faults;
 mod group;
 mod member;
 mod once;
+mod recorded;
 mod security;
 mod sink;
 mod source;

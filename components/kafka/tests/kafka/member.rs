@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use logd_sdk::component::Kind;
+use logd_sdk::component::{Kind, SourcePlan};
 use logd_sdk::contract;
 use logd_sdk::erased::{AnySink, AnySource};
 use logd_sdk::source::Next;
@@ -31,12 +31,17 @@ fn plan(kind: Kind, settings: &str) -> Plan {
     (component.parse)(toml::de::DeTable::parse(settings).unwrap()).unwrap()
 }
 
-/// Builds a source.
-pub(crate) async fn source(settings: &str, context: &Context) -> Box<dyn AnySource> {
+/// The plan for a source.
+pub(crate) fn source_plan(settings: &str) -> Arc<dyn SourcePlan> {
     match plan(Kind::Source, settings) {
-        Plan::Source(plan) => plan.build(context).await.unwrap(),
+        Plan::Source(plan) => plan,
         _ => unreachable!("a source's plan"),
     }
+}
+
+/// Builds a source.
+pub(crate) async fn source(settings: &str, context: &Context) -> Box<dyn AnySource> {
+    source_plan(settings).build(context).await.unwrap()
 }
 
 /// Builds a sink.

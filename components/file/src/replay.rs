@@ -201,7 +201,7 @@ mod tests {
         std::fs::write(path("a.log.gz"), gzip.finish().unwrap()).unwrap();
         let read = Arc::new(AtomicU64::new(0));
         let stdin: StdinSettings = toml::from_str("").unwrap();
-        let files = vec![path("b[1].log"), path("a.log.gz")];
+        let files = [path("b[1].log"), path("a.log.gz")];
         let recorded = files.iter().cloned().map(Into::into).collect();
         let replay = Replay::in_place_of(&stdin, recorded, Arc::clone(&read));
         let (texts, ends) = texts(&replay).await;

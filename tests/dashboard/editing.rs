@@ -16,7 +16,7 @@ pub(super) fn pipelines_are_shown(visit: &Visit) {
     );
     let rows =
         "[...document.querySelectorAll('[data-id=shop] tbody tr')].map((row) => row.cells[0].textContent).join()";
-    assert_eq!(browser.text(rows), "logs,parsed,per_service,latency,errors,api");
+    assert_eq!(browser.text(rows), "logs,parsed,per_service,latency,errors,together,api");
     browser.press(&id("plan"));
     browser.wait("the plan", "/what runs is what the files say/.test(at('dialog').textContent)");
     browser.press("dialog button");

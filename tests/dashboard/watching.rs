@@ -70,7 +70,7 @@ pub(super) fn charts_are_marked(visit: &Visit) {
     );
     let rate = browser.text("one('chart', '[data-metric=logs] .key').textContent");
     assert!(rate.contains("/s"), "{rate}");
-    browser.press(".u-over .anomaly:not([hidden])");
+    browser.press(".u-over .anomaly:not(.ok):not([hidden])");
     browser.wait("the incident of a mark", "says('incident-explanation', 'usually')");
     visit.is_calm(&[]);
 }

@@ -259,8 +259,9 @@ impl ConsumerContext for Heard {}
 /// Why a question had no answer: the brokers' own word, or what was heard of the connection.
 fn unanswered(consumer: &Consumer, error: &KafkaError) -> anyhow::Error {
     use rdkafka::types::RDKafkaErrorCode as Code;
-    // What has happened to the connection meanwhile is told by polls.
-    while consumer.poll(POLL).is_some() {}
+    // What has happened to the connection meanwhile is told by polls; it goes on happening, so there is no end to wait for.
+    let until = Instant::now() + POLL;
+    while Instant::now() < until && consumer.poll(POLL).is_some() {}
     match error.rdkafka_error_code() {
         Some(Code::BrokerTransportFailure | Code::OperationTimedOut | Code::AllBrokersDown | Code::Resolve) => {
             consumer.context().silence()

@@ -132,10 +132,6 @@ impl SourcePlan for Reading {
         false
     }
 
-    fn listens(&self) -> Option<std::net::SocketAddr> {
-        None
-    }
-
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>> {
         Box::pin(async move {
             let lost = context.meters.counter("logd_buffer_lost_records_total", &[]);

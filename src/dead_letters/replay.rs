@@ -95,10 +95,6 @@ impl SourcePlan for Replaying {
         true
     }
 
-    fn listens(&self) -> Option<std::net::SocketAddr> {
-        None
-    }
-
     fn build<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>> {
         Box::pin(async move {
             let (log, last) = open(&self.folder)?;

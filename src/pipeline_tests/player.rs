@@ -55,10 +55,6 @@ impl SourcePlan for Player {
         true
     }
 
-    fn listens(&self) -> Option<std::net::SocketAddr> {
-        None
-    }
-
     fn build<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>> {
         Box::pin(async move {
             let playing = Playing { given: self.given.clone(), turns: self.turns.clone(), sent: 0 };

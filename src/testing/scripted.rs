@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::pending;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -257,10 +256,6 @@ impl<T: Send + Sync> Describe for Scripted<T> {
 impl SourcePlan for Scripted<Numbers> {
     fn ends(&self) -> bool {
         self.component.ends
-    }
-
-    fn listens(&self) -> Option<SocketAddr> {
-        None
     }
 
     fn build<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>> {

@@ -6,7 +6,6 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,10 +90,6 @@ impl Describe for Replay {
 impl SourcePlan for Replay {
     fn ends(&self) -> bool {
         true
-    }
-
-    fn listens(&self) -> Option<SocketAddr> {
-        None
     }
 
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>> {

@@ -439,10 +439,13 @@ impl<S: Settings> Describe for S {
 pub trait SourcePlan: Describe + Any {
     /// [`SourceSettings::ends`].
     fn ends(&self) -> bool;
-    /// [`SourceSettings::listens`].
-    fn listens(&self) -> Option<SocketAddr>;
     /// [`SourceSettings::build`].
     fn build<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, anyhow::Result<Box<dyn AnySource>>>;
+
+    /// [`SourceSettings::listens`].
+    fn listens(&self) -> Option<SocketAddr> {
+        None
+    }
 
     /// [`SourceSettings::renews`].
     fn renews(&self) -> bool {

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::support::{Place, Running, Said, run};
 
-/// The means of two services over ten seconds, and what is wrong with them.
-const PIPELINE: &str = r#"
+/// What the services have written.
+const LOGS: &str = r#"
 [sources.logs]
 type = "file"
 include = ["input.log"]
@@ -25,7 +25,10 @@ format = "json"
 [transforms.parsed.timestamp]
 field = "ts"
 format = "unix"
+"#;
 
+/// The means of two services over ten seconds, and what is wrong with them.
+const PIPELINE: &str = r#"
 [transforms.windows]
 type = "window"
 inputs = ["parsed"]
@@ -54,6 +57,10 @@ inputs = ["slow.anomalies"]
 path = "out/anomalies.log"
 "#;
 
+fn pipeline() -> String {
+    [LOGS, PIPELINE].concat()
+}
+
 /// When the history ends, in seconds: within a window.
 const HISTORY: i64 = 605;
 /// When what comes after it ends.
@@ -81,7 +88,7 @@ fn last() -> String {
 
 fn place() -> Place {
     let place = Place::new();
-    place.write("pipelines/shop.toml", PIPELINE);
+    place.write("pipelines/shop.toml", pipeline());
     place.write("logd.toml", "checkpoint.interval = \"20ms\"\ntelemetry.address = \"127.0.0.1:0\"\n");
     place.write("history.log", events(0, HISTORY));
     place
@@ -202,7 +209,10 @@ fn a_state_that_does_not_fit_is_refused_with_the_reason() {
     refused(&state(&place, &["export", "windows"]).out, "of a `window`, and `shop/slow` is a `zscore`");
     refused("{}", "this is no file of `logd state export`");
     refused(before.lines().next().expect("a head"), "the file is not whole: 0 of 2 lines are there");
-    place.write("pipelines/shop.toml", PIPELINE.replace("type = \"zscore\"", "type = \"zscore\"\nmethod = \"robust\""));
+    place.write(
+        "pipelines/shop.toml",
+        pipeline().replace("type = \"zscore\"", "type = \"zscore\"\nmethod = \"robust\""),
+    );
     let said = import(&before);
     assert!(said.err.contains("do not fit the settings of `shop/slow`: they are of other fields"), "{}", said.err);
 }

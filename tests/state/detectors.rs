@@ -6,25 +6,11 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::{read, state};
+use super::{LOGS, read, state};
 use crate::support::{Place, Running, run};
 
 /// Detectors one behind the other: what has passed the last has passed all.
 const PIPELINE: &str = r#"
-[sources.logs]
-type = "file"
-include = ["input.log"]
-read_from = "beginning"
-
-[transforms.parsed]
-type = "parse"
-inputs = ["logs"]
-format = "json"
-
-[transforms.parsed.timestamp]
-field = "ts"
-format = "unix"
-
 [transforms.watched]
 type = "detect"
 inputs = ["parsed"]
@@ -78,7 +64,7 @@ fn place() -> Place {
     let sinks = DETECTORS.map(|name| {
         format!("[sinks.of_{name}]\ntype = \"file\"\ninputs = [\"{name}.anomalies\"]\npath = \"out/{name}.log\"\n")
     });
-    place.write("pipelines/shop.toml", PIPELINE.to_owned() + &sinks.concat());
+    place.write("pipelines/shop.toml", [LOGS, PIPELINE, &*sinks.concat()].concat());
     place.write("logd.toml", "checkpoint.interval = \"20ms\"\ntelemetry.address = \"127.0.0.1:0\"\n");
     place.write("history.log", events(0, HISTORY));
     place

@@ -16,5 +16,5 @@ mod wiring;
 pub(crate) use dropped::Dropped;
 pub(crate) use learning::Learning;
 pub(crate) use overrides::Target;
-pub(crate) use run::{Run, environment};
-pub(crate) use wiring::{Recorded, Refusal, Wanted, Wired, goes_by_the_clock, upstream, wire};
+pub(crate) use run::{Run, Told, environment};
+pub(crate) use wiring::{Recorded, Refusal, Wanted, Wired, dead_outputs, goes_by_the_clock, moved, upstream, wire};

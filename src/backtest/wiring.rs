@@ -83,13 +83,11 @@ pub(crate) fn wire(graph: &Graph, wanted: &Wanted) -> Result<Wired, Refusal> {
     let detectors: BTreeSet<&ComponentId> = outputs.iter().map(|output| &graph.nodes[output.node].id).collect();
     let detectors = detectors.into_iter().cloned().collect();
     let (points, fields) = census_points(graph, &needed);
-    let places: Vec<usize> = needed.iter().copied().collect();
-    let moved = |input: &Input| Input { node: places.partition_point(|place| *place < input.node), ..*input };
-
     let (mut wired, read, size) = only_recorded(graph, &needed, &wanted.recorded)?;
     let (alarms, census) = (Alarms::new(&names, wanted.keep_events), Census::new(fields));
     let dead = dead_outputs(&wired);
-    let (alarm_inputs, census_inputs) = (by_ways(outputs.iter().map(moved))?, by_ways(points.iter().map(moved))?);
+    let (alarm_inputs, census_inputs) =
+        (by_ways(outputs.iter().map(moved(&needed)))?, by_ways(points.iter().map(moved(&needed)))?);
     let sinks: [(&str, Plan, Vec<Input>); 3] = [
         ("alarms", Plan::Sink(Arc::new(alarms.clone())), alarm_inputs),
         ("dropped", Plan::Sink(Arc::new(Dropped)), dead),
@@ -131,7 +129,7 @@ fn outputs_of(graph: &Graph) -> Vec<(Input, String)> {
 }
 
 /// The outputs for what nobody can handle.
-pub(super) fn dead_outputs(graph: &Graph) -> Vec<Input> {
+pub(crate) fn dead_outputs(graph: &Graph) -> Vec<Input> {
     outputs_of(graph).into_iter().filter(|(_, port)| port == DEAD).map(|(output, _)| output).collect()
 }
 
@@ -178,6 +176,11 @@ pub(crate) fn upstream(graph: &Graph, from: impl Iterator<Item = usize>) -> BTre
         }
     }
     found
+}
+
+/// Where the outputs of a graph are found in that of these nodes alone: see [`Graph::only`].
+pub(crate) fn moved(kept: &BTreeSet<usize>) -> impl Fn(&Input) -> Input {
+    |input| Input { node: kept.range(..input.node).count(), ..*input }
 }
 
 /// Whether the clock tells it the time, and not its events.

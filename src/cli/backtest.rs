@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::numenta::Benchmark;
 pub(super) use self::recording::Recording;
 use self::trials::Trials;
-pub(super) use self::trials::{Failed, Files};
+pub(super) use self::trials::{Failed, Files, until_interrupted};
 use super::Exit;
 use super::running::Format;
 use super::settings::{print, read_settings, say, show};
@@ -121,17 +121,7 @@ impl Backtest {
             return Exit::Usage;
         }
         let workers = Workers::new(daemon::threads(&settings));
-        let told = || {
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(workers.count()).enable_all().build()?;
-            runtime.block_on(async {
-                tokio::select! {
-                    exit = self.told(&settings, workers) => exit,
-                    _ = tokio::signal::ctrl_c() => Err(Failed::Interrupted),
-                }
-            })
-        };
-        told().unwrap_or_else(Failed::tell)
+        until_interrupted(workers, self.told(&settings, workers)).unwrap_or_else(Failed::tell)
     }
 
     /// Runs all that is asked for, and shows it.

@@ -119,8 +119,7 @@ impl Run {
         let own = Own::new(settings, Box::new(read), log);
         let options = Options { own, paths, watch, once: self.once, workers, serve, say };
         let start = || {
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(workers.count()).enable_all().build()?;
+            let runtime = workers.runtime()?;
             let ended = runtime.block_on(daemon::run(options, compiled));
             // A thread may hang in a write that nobody takes; the process does not wait for it.
             runtime.shutdown_background();

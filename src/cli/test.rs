@@ -113,7 +113,7 @@ impl Test {
 /// Runs the tests, one after the other: each takes all cores.
 fn verdicts(compiled: &Compiled, tests: &[&PipelineTest], settings: &DaemonSettings) -> std::io::Result<Vec<Verdict>> {
     let workers = Workers::new(daemon::threads(settings));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers.count()).enable_all().build()?;
+    let runtime = workers.runtime()?;
     let verdict = |test: &&PipelineTest| {
         let result = runtime.block_on(run(&compiled.graph, test, settings, workers));
         Verdict {

@@ -11,7 +11,7 @@ use super::collector::Collector;
 use super::player::{Player, Turns};
 use super::timeline::{Timeline, Turn};
 use super::{Expectation, PipelineTest};
-use crate::backtest::{Dropped, goes_by_the_clock, upstream};
+use crate::backtest::{Dropped, dead_outputs, goes_by_the_clock, moved, upstream};
 use crate::topology::{Graph, Input, Node};
 
 /// A graph that is ready to be run.
@@ -43,11 +43,9 @@ pub(super) fn wire(graph: &Graph, test: &PipelineTest) -> anyhow::Result<Wired> 
         );
     }
     let mut wired = graph.only(|place| needed.contains(&place));
-    let places: Vec<usize> = needed.iter().copied().collect();
-    let moved = |input: &Input| Input { node: places.partition_point(|place| *place < input.node), ..*input };
     // A source that is not played gives nothing, and is not there.
     let is_there = |output: &&Input| needed.contains(&output.node);
-    let mut collected: Vec<Input> = outputs.iter().filter(is_there).map(moved).collect();
+    let mut collected: Vec<Input> = outputs.iter().filter(is_there).map(moved(&needed)).collect();
     let is_collected =
         |input: &Input| collected.iter().any(|other| (other.node, other.port) == (input.node, input.port));
     let dead: Vec<Input> = dead_outputs(&wired).into_iter().filter(|dead| !is_collected(dead)).collect();
@@ -90,15 +88,6 @@ fn outputs(graph: &Graph, expectations: &[Expectation]) -> anyhow::Result<(Vec<I
         }
     }
     Ok((outputs, ways))
-}
-
-/// The outputs for what can't be handled.
-fn dead_outputs(graph: &Graph) -> Vec<Input> {
-    let dead = |(place, node): (usize, &Node)| {
-        let port = node.ports().iter().position(|port| port == "dead")?;
-        Some(Input::new(place, port))
-    };
-    graph.nodes.iter().enumerate().filter_map(dead).collect()
 }
 
 /// Puts in players: one for each component where events enter, and one that tells time. Returns those of which nobody

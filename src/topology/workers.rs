@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// The most that a task on the same thread may be held up by.
@@ -23,6 +24,14 @@ impl Workers {
     /// How many there are.
     pub(crate) fn count(self) -> usize {
         self.0.get()
+    }
+
+    /// A runtime with so many threads.
+    ///
+    /// # Errors
+    /// The system has no more threads.
+    pub(crate) fn runtime(self) -> std::io::Result<Runtime> {
+        Builder::new_multi_thread().worker_threads(self.count()).enable_all().build()
     }
 
     /// Works on something as soon as a thread is free. `expected` is how long that will take, if it is known.

@@ -10,8 +10,9 @@ use logd_backtest::sweep::Sweep;
 use logd_file::RecordedFile;
 use tokio::time::Instant;
 
+use super::trials::finish;
 use super::{Failed, Files, progress};
-use crate::backtest::{Recorded, Run, Wanted};
+use crate::backtest::{Recorded, Wanted};
 use crate::config::daemon::DaemonSettings;
 use crate::topology::Workers;
 
@@ -57,14 +58,7 @@ impl Benchmark<'_> {
         for (series, number) in corpus.series.iter().zip(1..) {
             let wired = files.wire(&self.wanted(corpus.data.join(&series.name).into()))?;
             let shown = progress::show(wired.run.clone(), number, corpus.series.len(), started);
-            let told = tokio::select! {
-                told = Run::finish(wired, self.settings, self.workers) => told,
-                never = shown => match never {},
-            };
-            let told = told.map_err(|error| Failed::Unavailable(format!("{error:#}")))?;
-            if told.population.is_empty() {
-                return Err(Failed::nothing_came());
-            }
+            let told = finish(wired, shown, self.settings, self.workers).await?;
             judged.add(series, told.alarms.iter().map(|alarm| alarm.at.as_micros()));
         }
         Ok(judged)

@@ -1,5 +1,6 @@
 //! The runs of a backtest: each compiles its files, wires them to the recorded input, and is scored.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use logd_sdk::{Plan, Time};
 use tokio::time::Instant;
 
 use super::progress;
-use crate::backtest::{Learning, Recorded, Refusal, Run, Target, Wanted, Wired, wire};
+use crate::backtest::{Learning, Recorded, Refusal, Run, Target, Told, Wanted, Wired, wire};
 use crate::cli::Exit;
 use crate::cli::settings::{compile_instead, say, show};
 use crate::config::Texts;
@@ -149,6 +150,34 @@ impl Files {
     }
 }
 
+/// Does something on so many threads, unless somebody has had enough.
+pub(in crate::cli) fn until_interrupted<T>(
+    workers: Workers,
+    work: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Failed> {
+    workers.runtime()?.block_on(async {
+        tokio::select! {
+            done = work => done,
+            _ = tokio::signal::ctrl_c() => Err(Failed::Interrupted),
+        }
+    })
+}
+
+/// Runs to the end of the input, and shows meanwhile how far it is.
+pub(super) async fn finish(
+    wired: Wired,
+    shown: impl Future<Output = Infallible>,
+    settings: &DaemonSettings,
+    workers: Workers,
+) -> Result<Told, Failed> {
+    let told = tokio::select! {
+        told = Run::finish(wired, settings, workers) => told,
+        never = shown => match never {},
+    };
+    let told = told.map_err(|error| Failed::Unavailable(format!("{error:#}")))?;
+    if told.population.is_empty() { Err(Failed::nothing_came()) } else { Ok(told) }
+}
+
 /// Runs pipelines over the same input, one after the other: each takes all cores.
 pub(super) struct Trials<'t> {
     labels: &'t [Label],
@@ -179,14 +208,7 @@ impl<'t> Trials<'t> {
         let wired = files.wire(wanted)?;
         self.begun += 1;
         let shown = progress::show(wired.run.clone(), self.begun, self.of, self.started);
-        let told = tokio::select! {
-            told = Run::finish(wired, self.settings, self.workers) => told,
-            never = shown => match never {},
-        };
-        let told = told.map_err(|error| Failed::Unavailable(format!("{error:#}")))?;
-        if told.population.is_empty() {
-            return Err(Failed::nothing_came());
-        }
+        let told = finish(wired, shown, self.settings, self.workers).await?;
         let from = told.population.first.after(self.warm_up);
         let question = Question { labels: self.labels, alarms: &told.alarms, population: &told.population, from };
         let scores = score(question);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::checkpoint::Store;
 use crate::cli::Exit;
-use crate::cli::backtest::{Failed, Files, Recording, progress};
+use crate::cli::backtest::{Failed, Files, Recording, progress, until_interrupted};
 use crate::cli::moment::Moment;
 use crate::cli::settings::print;
 use crate::config::daemon::DaemonSettings;
@@ -62,8 +62,6 @@ impl Learn {
         // What a source warns of is shown, and nothing else of how the engine is.
         Log::start(LogFormat::Text, "warn").map_err(unavailable)?;
         let workers = Workers::new(daemon::threads(settings));
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(workers.count()).enable_all().build()?;
         let learn = async {
             recording.fetch().await?;
             let learning = learning()?;
@@ -74,12 +72,7 @@ impl Learn {
             };
             if run.population().is_empty() { Err(Failed::nothing_came()) } else { Ok(left_out) }
         };
-        let left_out = runtime.block_on(async {
-            tokio::select! {
-                left_out = learn => left_out,
-                _ = tokio::signal::ctrl_c() => Err(Failed::Interrupted),
-            }
-        })?;
+        let left_out = until_interrupted(workers, learn)?;
         Ok(print(&text(&state::list(&store, &learns).map_err(unavailable)?, &learns, &left_out)))
     }
 }

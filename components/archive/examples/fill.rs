@@ -57,11 +57,11 @@ async fn fill(folder: &std::path::Path, count: u64) -> anyhow::Result<()> {
         let logs: Vec<_> = records.iter().map(counted_of).collect();
         let counted = Instant::now();
         {
-            let mut guard = feed.counting();
+            let mut guard = feed.counting("shop");
             for log in &logs {
                 guard.count(log);
-                guard.admits(log);
             }
+            guard.end();
         }
         counting = counting.min(counted.elapsed() / u32::try_from(logs.len())?);
         records.into_iter().for_each(|record| feed.log(record));
@@ -102,8 +102,8 @@ async fn fill(folder: &std::path::Path, count: u64) -> anyhow::Result<()> {
 }
 
 fn counted_of(record: &LogRecord) -> Counted<'_> {
-    let LogRecord { pipeline, service, time, .. } = record;
-    Counted { pipeline, service, is_error: record.is_error(), response_time: Some(12.5), time: *time }
+    let LogRecord { service, time, .. } = record;
+    Counted { service, is_error: record.is_error(), response_time: Some(12.5), time: *time }
 }
 
 /// A log that follows from its number.

@@ -1,7 +1,7 @@
 //! The feed of a sink: by it all comes that the archive remembers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, MutexGuard};
 
 use anyhow::{Context as _, bail};
 use logd_sdk::Time;
@@ -9,9 +9,9 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::archive::Inner;
-use crate::board::{Board, name_of};
+use crate::counting::Counting;
 use crate::events::{Malformed, WholeAnomaly};
-use crate::records::{Counted, LogRecord, Point, Score};
+use crate::records::{LogRecord, Point, Score};
 use crate::sealed::Sealed;
 use crate::series::{Band, Cell, Kind, Stat, usable};
 use logd_sdk::ComponentId;
@@ -53,17 +53,17 @@ impl Feed {
         Ok(())
     }
 
-    /// Begins to count a batch. Holds the archive's lock: it is short for a batch, and must not be kept.
-    pub fn counting(&self) -> Counting<'_> {
+    /// Begins to count a batch of a pipeline. Holds the archive's lock: it is short for a batch, and must not be kept.
+    pub fn counting<'f>(&'f self, pipeline: &'f str) -> Counting<'f> {
         let now = self.inner.clock.now();
         let options = self.inner.options();
         let mut board = self.inner.board();
         board.set_time(&options, now);
         let place = board.place(self.token.load(Ordering::Relaxed));
-        Counting { board, place, now, last: None }
+        Counting::new(board, pipeline, place, now)
     }
 
-    /// Takes in a log that [`Counting::admits`] has admitted: it will be indexed, and is told to who watches. One whose
+    /// Takes in a log that [`Counting::count`] has admitted: it will be indexed, and is told to who watches. One whose
     /// record has more than 256 KiB is left out and counted. Never blocks.
     pub fn log(&self, log: LogRecord) {
         let token = self.token.load(Ordering::Relaxed);
@@ -203,44 +203,5 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.inner.board().retire(self.token.load(Ordering::Relaxed));
-    }
-}
-
-/// Counts the logs of a batch. Some tens of nanoseconds a log, and no allocation for a service that is known.
-#[derive(Debug)]
-pub struct Counting<'f> {
-    board: MutexGuard<'f, Board>,
-    /// `None` if the feed is of no use: then nothing is counted.
-    place: Option<usize>,
-    now: Time,
-    /// The service of the last log.
-    last: Option<u32>,
-}
-
-impl Counting<'_> {
-    /// Counts a log; every log, whether it will be indexed or not.
-    pub fn count(&mut self, log: &Counted<'_>) {
-        let service = self.service(log.pipeline, log.service);
-        if let Some(place) = self.place {
-            self.board.count(place, service, log, self.now);
-        }
-    }
-
-    /// Whether the budget has room to index a log; one for which it has none is counted as left out. So it is asked once
-    /// for each log, after [`count`](Self::count).
-    pub fn admits(&mut self, log: &Counted<'_>) -> bool {
-        let service = self.service(log.pipeline, log.service);
-        self.place.is_some_and(|place| self.board.admits(place, service, log.is_error))
-    }
-
-    fn service(&mut self, pipeline: &str, service: &str) -> u32 {
-        let name = name_of(service);
-        let is = |number: &u32| self.board.services.table.get(*number).is_some_and(|entry| entry.is(pipeline, name));
-        let number = match self.last.filter(is) {
-            Some(number) => number,
-            None => self.board.service(pipeline, service),
-        };
-        self.last = Some(number);
-        number
     }
 }

@@ -34,6 +34,7 @@
 
 mod archive;
 mod board;
+mod counting;
 mod cursor;
 mod error;
 mod events;
@@ -57,9 +58,10 @@ mod tests;
 
 pub use archive::Archive;
 pub use board::{LeftOut, MAX_SERVICES, OTHER, Service, Totals};
+pub use counting::{Counting, Tally};
 pub use error::Error;
 pub use events::{Anomaly, Change, MAX_ANOMALIES, Malformed, Severity, WholeAnomaly};
-pub use feed::{Counting, Feed};
+pub use feed::Feed;
 pub use filters::{AnomalyFilter, HistogramQuery, IncidentFilter, LogFilter, SeriesQuery};
 pub use incident::{Acted, Incident, IncidentState, WholeIncident};
 pub use live::{Live, LiveKind};

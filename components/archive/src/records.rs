@@ -49,8 +49,6 @@ pub fn is_error(level: &str) -> bool {
 /// A log to be counted, whether it is indexed or not.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted<'l> {
-    /// The pipeline that it came by.
-    pub pipeline: &'l str,
     /// Who says it.
     pub service: &'l str,
     /// Whether it tells of an error: see [`is_error`].

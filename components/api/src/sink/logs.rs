@@ -1,9 +1,6 @@
 //! Logs: all are counted, and those that the budget has room for are kept for search.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use logd_archive::{Counted, LogRecord, is_error};
+use logd_archive::{Counted, LogRecord, Tally, is_error};
 use logd_sdk::event::{Body, write_json};
 use logd_sdk::sink::Attempt;
 use logd_sdk::{Batch, Field};
@@ -14,62 +11,69 @@ use crate::webhooks::Counts;
 impl Open {
     /// Takes logs.
     pub(super) async fn logs(&self, batch: &Batch) -> Attempt {
-        let columns = self.fields.each_ref().map(|path| batch.columns().find(path));
-        let field = |row: usize, which: usize| columns[which].map_or(Field::Missing, |column| batch.field(row, column));
-        let (admitted, counts) = self.count(batch, &field);
-        for row in admitted {
-            let event = event(batch, row);
-            let message = match field(row, 2) {
+        let (admitted, tallies) = self.count(batch);
+        if !admitted.is_empty() {
+            self.keep(&batch.select(&admitted));
+        }
+        self.tell_rates(&tallies).await;
+        Attempt::delivered()
+    }
+
+    /// Counts all. Returns the rows that there is room for, and what there was of each service.
+    fn count(&self, batch: &Batch) -> (Vec<u32>, Vec<Tally>) {
+        let [service, level, response_time] = self.counted.each_ref().map(|path| batch.columns().find(path));
+        let mut admitted = Vec::new();
+        let mut counting = self.feed.counting(&self.pipeline);
+        for (number, row) in (0..).zip(batch.rows()) {
+            let field =
+                |column: Option<usize>| column.map_or(Field::Missing, |column| batch.field(number as usize, column));
+            let log = Counted {
+                service: &text(field(service)),
+                is_error: is_error(&text(field(level))),
+                response_time: field(response_time).number(),
+                time: row.time,
+            };
+            if counting.count(&log) {
+                admitted.push(number);
+            }
+        }
+        (admitted, counting.end())
+    }
+
+    /// Keeps logs for search.
+    fn keep(&self, batch: &Batch) {
+        let batch = batch.with_fields(&self.columns);
+        let [service, level, message] = self.searched.each_ref().map(|path| batch.columns().find(path));
+        for row in 0..batch.len() {
+            let field = |column: Option<usize>| column.map_or(Field::Missing, |column| batch.field(row, column));
+            let event = event(&batch, row);
+            let message = match field(message) {
                 Field::Missing | Field::Null => event.clone(),
                 message => text(message).into_owned(),
             };
             self.feed.log(LogRecord {
                 id: batch.id(row).to_string(),
                 time: batch.rows()[row].time,
-                service: text(field(row, 0)).into_owned(),
-                level: text(field(row, 1)).into_owned(),
+                service: text(field(service)).into_owned(),
+                level: text(field(level)).into_owned(),
                 message,
                 pipeline: self.pipeline.clone(),
                 event,
             });
         }
-        self.tell_rates(&counts).await;
-        Attempt::delivered()
-    }
-
-    /// Counts all. Returns those that there is room for, and how many there were of each service.
-    fn count<'b>(
-        &self,
-        batch: &'b Batch,
-        field: &impl Fn(usize, usize) -> Field<'b>,
-    ) -> (Vec<usize>, BTreeMap<Cow<'b, str>, Counts<'static>>) {
-        let (mut admitted, mut counts) = (Vec::new(), BTreeMap::new());
-        let mut counting = self.feed.counting();
-        for row in 0..batch.len() {
-            let (service, time) = (text(field(row, 0)), batch.rows()[row].time);
-            let is_error = is_error(&text(field(row, 1)));
-            let log = Counted {
-                pipeline: &self.pipeline,
-                service: &service,
-                is_error,
-                response_time: field(row, 3).number(),
-                time,
-            };
-            counting.count(&log);
-            if counting.admits(&log) {
-                admitted.push(row);
-            }
-            let counted = counts.entry(service).or_insert(Counts { service: "", time, logs: 0.0, errors: 0.0 });
-            counted.time = counted.time.max(time);
-            counted.logs += 1.0;
-            counted.errors += f64::from(u8::from(is_error));
-        }
-        (admitted, counts)
     }
 
     /// Tells how many logs of each service are errors, for those who want to know when these are too many.
-    async fn tell_rates(&self, counts: &BTreeMap<Cow<'_, str>, Counts<'static>>) {
-        let counts: Vec<Counts<'_>> = counts.iter().map(|(service, counted)| Counts { service, ..*counted }).collect();
+    async fn tell_rates(&self, tallies: &[Tally]) {
+        #[allow(clippy::cast_precision_loss)]
+        let figure = |count: u64| count as f64;
+        let counts = tallies.iter().map(|tally| Counts {
+            service: tally.service(),
+            time: tally.latest(),
+            logs: figure(tally.logs()),
+            errors: figure(tally.errors()),
+        });
+        let counts: Vec<Counts<'_>> = counts.collect();
         if let Err(error) = self.alerts.count(&self.id, &counts).await {
             tracing::warn!(error = format!("{error:#}"), "Webhooks could not be told of an error rate.");
         }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use logd_archive::Feed;
 use logd_sdk::sink::{Attempt, Sink};
-use logd_sdk::{Batch, ComponentId, Field};
+use logd_sdk::{Batch, Columns, ComponentId, Field};
 use vrl::path::OwnedValuePath;
 
 pub(crate) use self::settings::ApiSinkSettings;
@@ -37,8 +37,12 @@ struct Open {
     id: ComponentId,
     /// The pipeline that it stands in: logs are of this one.
     pipeline: String,
-    /// Where service, level, message and response time stand.
-    fields: [OwnedValuePath; 4],
+    /// By which every log is counted: service, level and response time.
+    counted: [OwnedValuePath; 3],
+    /// By which a log that is kept is found: service, level and message.
+    searched: [OwnedValuePath; 3],
+    /// The columns of these.
+    columns: Arc<Columns>,
 }
 
 impl ApiSink {
@@ -48,15 +52,17 @@ impl ApiSink {
     }
 
     pub(super) fn new(feed: Feed, fields: &Fields, id: &ComponentId, alerts: Arc<Alerts>) -> Self {
-        let fields = fields.all().map(|field| field.path().clone());
-        Self(Some(Open { feed, alerts, id: id.clone(), pipeline: id.pipeline().to_owned(), fields }))
+        let (counted, searched) = (fields.counted(), fields.searched());
+        let columns = Columns::new(searched.iter().cloned());
+        let pipeline = id.pipeline().to_owned();
+        Self(Some(Open { feed, alerts, id: id.clone(), pipeline, counted, searched, columns }))
     }
 }
 
 impl Open {
     /// The path of the service.
     fn service(&self) -> &OwnedValuePath {
-        &self.fields[0]
+        &self.counted[0]
     }
 
     async fn deliver(&self, batch: &Batch) -> Attempt {
@@ -110,6 +116,7 @@ impl Sink for ApiSink {
 }
 
 /// A field as text; empty where there is none.
+#[inline]
 fn text(field: Field<'_>) -> Cow<'_, str> {
     match field {
         Field::Text(text) => Cow::Borrowed(text),

@@ -9,6 +9,7 @@ use logd_sdk::sink::Delivery;
 use logd_sdk::{Check, Context};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use vrl::path::OwnedValuePath;
 
 use super::ApiSink;
 use crate::host::Host;
@@ -63,9 +64,14 @@ impl Default for Fields {
 }
 
 impl Fields {
-    /// All of them, in the order in which [`ApiSink`] takes them.
-    pub(super) fn all(&self) -> [&FieldPath; 4] {
-        [&self.service, &self.level, &self.message, &self.response_time]
+    /// Those that every log is counted by: service, level and response time.
+    pub(super) fn counted(&self) -> [OwnedValuePath; 3] {
+        [&self.service, &self.level, &self.response_time].map(|field| field.path().clone())
+    }
+
+    /// Those that a log is found by: service, level and message.
+    pub(super) fn searched(&self) -> [OwnedValuePath; 3] {
+        [&self.service, &self.level, &self.message].map(|field| field.path().clone())
     }
 }
 
@@ -88,9 +94,10 @@ scores = ["latency.scores", "errors.scores"]
         }
     }
 
-    /// The fields of logs; of the others, which are few, it takes the whole event.
+    /// What every log is counted by. The message is taken out of those that are kept; of windows, anomalies and scores,
+    /// which are few, it takes the whole event.
     fn reads(&self, _: &dyn Conditions) -> Reads {
-        Reads::Fields(self.fields.all().into_iter().map(|field| field.path().clone()).collect())
+        Reads::Fields(self.fields.counted().into())
     }
 
     /// It shows what there is.

@@ -29,9 +29,8 @@ use self::seen::Seen;
 use self::services::Services;
 use crate::incident::{Actions, Record};
 use crate::options::Options;
-use crate::records::Counted;
 use crate::sealed::EpochPart;
-use crate::series::{Cell, Count, Kind, Names, SeriesName, usable};
+use crate::series::{COUNTED, Cell, Count, Kind, Names, SeriesName};
 use crate::store::{Applied, StoredService};
 
 const SECOND: i64 = 1_000_000;
@@ -172,38 +171,31 @@ impl Board {
         })
     }
 
-    /// Counts a log of a feed.
-    pub(crate) fn count(&mut self, place: usize, service: u32, log: &Counted<'_>, now: Time) {
+    /// Counts the logs that a batch of a feed has of a service.
+    pub(crate) fn count(&mut self, place: usize, service: u32, counts: &Counts, now: Time, last: Time) {
         let Some(entry) = self.services.table.get_mut(service) else { return };
-        let mut counts = Counts { logs: 1, errors: u64::from(log.is_error), ..Counts::default() };
-        if let Some(time) = log.response_time.and_then(usable) {
-            (counts.timed, counts.time) = (1, (time.max(0.0) * 1000.0).round() as u64);
-        }
-        let spoke = Spoke { arrived: Some(now), event: Some(log.time) };
-        entry.counts.add(&counts);
+        let spoke = Spoke { arrived: Some(now), event: Some(last) };
+        entry.counts.add(counts);
         entry.spoke = spoke;
-        entry.minute.count(second(now), log.is_error);
-        let open = &mut self.stages[place].open;
-        let delta = open.delta(service);
-        delta.counts.add(&counts);
+        entry.minute.count(second(now), counts.logs, counts.errors);
+        let delta = self.stages[place].open.delta(service);
+        delta.counts.add(counts);
         delta.spoke = spoke;
-        let at = second(log.time);
-        let count = Count { logs: 1, errors: counts.errors, timed: counts.timed, time: counts.time };
-        let within = at >= self.horizon.0 && at < self.horizon.1;
-        if !within || !open.log(service, entry.history, at, count) {
-            self.points_left_out += 1;
+    }
+
+    /// Adds to a service's history what was counted in a stretch of it.
+    pub(crate) fn add_history(&mut self, place: usize, service: u32, (stretch, count): (i64, Count)) {
+        let Some(entry) = self.services.table.get(service).filter(|_| count.logs > 0) else { return };
+        let within = stretch + COUNTED > self.horizon.0 && stretch < self.horizon.1;
+        if !within || !self.stages[place].open.log(service, entry.history, stretch, count) {
+            self.points_left_out += count.logs;
         }
     }
 
-    /// Whether the budget has room for a log. What is left out is counted.
-    pub(crate) fn admits(&mut self, place: usize, service: u32, is_error: bool) -> bool {
+    /// Whether the budget has room for a log.
+    pub(crate) fn admits(&mut self, service: u32, is_error: bool) -> bool {
         let Some(entry) = self.services.table.get_mut(service) else { return false };
-        let admitted = self.budget.admits(service, &mut entry.flows, if is_error { ERRORS } else { REST });
-        if !admitted {
-            entry.counts.over_rate += 1;
-            self.stages[place].open.delta(service).counts.over_rate += 1;
-        }
-        admitted
+        self.budget.admits(service, &mut entry.flows, if is_error { ERRORS } else { REST })
     }
 
     /// Counts a log that is indexed, or is too large to be. Returns the epoch that it belongs to.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::Flow;
 use super::table::Table;
+use crate::series::Count;
 
 /// So many services, counted for each pipeline that they come by, are kept apart; the rest are [`OTHER`].
 pub const MAX_SERVICES: usize = 10_000;
@@ -39,6 +40,12 @@ pub(crate) struct Counts {
 impl Counts {
     pub(crate) fn add(&mut self, more: &Self) {
         self.each(more, u64::saturating_add);
+    }
+
+    /// Adds logs of which it is not yet known whether they are indexed.
+    pub(crate) fn take(&mut self, counted: &Count) {
+        let Count { logs, errors, timed, time } = *counted;
+        self.add(&Self { logs, errors, timed, time, ..Self::default() });
     }
 
     pub(crate) fn take_back(&mut self, less: &Self) {
@@ -91,7 +98,7 @@ impl Minute {
         second.rem_euclid(Self::SECONDS as i64) as usize
     }
 
-    pub(crate) fn count(&mut self, second: i64, is_error: bool) {
+    pub(crate) fn count(&mut self, second: i64, logs: u64, errors: u64) {
         if second > self.second {
             let gone = second.saturating_sub(self.second).min(Self::SECONDS as i64);
             for gone in 0..gone {
@@ -100,10 +107,11 @@ impl Minute {
             }
             self.second = second;
         }
-        // A clock that goes back finds its second's slot if it is a minute's at most; else the log is the last second's.
+        // A clock that goes back finds its second's slot if it is a minute's at most; else they are the last second's.
         let slot = Self::slot(if self.second - second < Self::SECONDS as i64 { second } else { self.second });
-        self.logs[slot] = self.logs[slot].saturating_add(1);
-        self.errors[slot] = self.errors[slot].saturating_add(u32::from(is_error));
+        let few = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        self.logs[slot] = self.logs[slot].saturating_add(few(logs));
+        self.errors[slot] = self.errors[slot].saturating_add(few(errors));
     }
 
     /// Logs and errors of the 60 seconds that end with `second`.
@@ -188,14 +196,14 @@ mod tests {
     fn a_minute_forgets_what_is_older() {
         let mut minute = Minute::new();
         for second in 0..120 {
-            minute.count(second, second % 2 == 0);
+            minute.count(second, 1, u64::from(second % 2 == 0));
         }
         assert_eq!(minute.sums(119), (60, 30));
         assert_eq!(minute.sums(129), (50, 25));
         assert_eq!(minute.sums(500), (0, 0));
-        minute.count(100, true);
+        minute.count(100, 1, 1);
         assert_eq!(minute.sums(119), (61, 31));
-        minute.count(1000, false);
+        minute.count(1000, 1, 0);
         assert_eq!(minute.sums(1000), (1, 0));
     }
 

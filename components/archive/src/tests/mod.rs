@@ -84,18 +84,11 @@ fn sink(name: &str) -> ComponentId {
 
 /// Brings a log as a sink does.
 fn bring(feed: &Feed, record: LogRecord) {
-    let counted = Counted {
-        pipeline: &record.pipeline,
-        service: &record.service,
-        is_error: record.is_error(),
-        response_time: Some(2.0),
-        time: record.time,
-    };
-    let admitted = {
-        let mut counting = feed.counting();
-        counting.count(&counted);
-        counting.admits(&counted)
-    };
+    let counted =
+        Counted { service: &record.service, is_error: record.is_error(), response_time: Some(2.0), time: record.time };
+    let mut counting = feed.counting(&record.pipeline);
+    let admitted = counting.count(&counted);
+    counting.end();
     if admitted {
         feed.log(record);
     }

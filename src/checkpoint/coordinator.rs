@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Epoch;
-use super::report::{Command, Durable, Report, Snapshot};
+use super::report::{Command, Durable, LastWord, Report, Snapshot};
 use super::store::{Entry, Store};
 use crate::dead_letters::DeadLetters;
 use crate::topology::Pause;
@@ -57,8 +57,8 @@ pub(crate) struct Coordinator {
     memory: Memory,
     interval: Duration,
     epoch: Epoch,
-    /// Of components that are gone: where they stood, which becomes durable with what is here now.
-    last_words: BTreeMap<ComponentId, Snapshot>,
+    /// Of components that are gone: they become durable with what is here now.
+    last_words: BTreeMap<ComponentId, LastWord>,
     /// What was handed in since the last epoch that is complete, and for which epoch last.
     handed_in: BTreeMap<usize, (Epoch, Snapshot)>,
     /// Whether an epoch may be overdue, because the part was paused before one could be completed.
@@ -96,17 +96,18 @@ const COST_FACTOR: u32 = 20;
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 
 impl Coordinator {
-    /// For the members of a part; their places are those in the list. `handed_in` is what they, and some who are gone, have
-    /// handed in for an epoch that was not completed before the part paused; `goes_on` says whether it did.
+    /// For the members of a part; their places are those in the list. `handed_in` is what they have handed in for an epoch
+    /// that was not completed before the part paused, `last_words` are of some who are gone; `goes_on` says whether the part
+    /// has paused.
     pub(crate) fn new(
         members: Vec<Member>,
         reports: UnboundedReceiver<Report>,
         memory: Memory,
         interval: Duration,
-        handed_in: BTreeMap<ComponentId, Snapshot>,
+        mut handed_in: BTreeMap<ComponentId, Snapshot>,
+        last_words: BTreeMap<ComponentId, LastWord>,
         goes_on: bool,
     ) -> anyhow::Result<Self> {
-        let mut last_words = handed_in;
         let epoch = memory.store.last_epoch()?;
         let pipelines: BTreeSet<&str> = members.iter().map(|member| member.component.pipeline()).collect();
         let labels = [("pipeline", pipelines.into_iter().collect::<Vec<_>>().join("+"))];
@@ -117,9 +118,8 @@ impl Coordinator {
             bytes: histogram!("logd_checkpoint_bytes", &labels),
         };
         let places = members.iter().enumerate();
-        let handed_in = places
-            .filter_map(|(place, member)| Some((place, (epoch, last_words.remove(&member.component)?))))
-            .collect();
+        let handed_in =
+            places.filter_map(|(place, member)| Some((place, (epoch, handed_in.remove(&member.component)?)))).collect();
         let ended = BTreeMap::new();
         Ok(Self { members, reports, memory, interval, epoch, last_words, handed_in, ended, meters, goes_on })
     }
@@ -245,15 +245,15 @@ impl Coordinator {
         }
     }
 
-    /// What was handed in since the last complete epoch, once all components stand still.
-    pub(crate) fn handed_in(mut self) -> BTreeMap<ComponentId, Snapshot> {
+    /// What was handed in since the last complete epoch, once all components stand still, and the last words of others.
+    pub(crate) fn handed_in(mut self) -> (BTreeMap<ComponentId, Snapshot>, BTreeMap<ComponentId, LastWord>) {
         while let Ok(report) = self.reports.try_recv() {
             self.note(report);
         }
         self.add_ended();
         let members = &self.members;
         let own = self.handed_in.into_iter().map(|(place, (_, sum))| (members[place].component.clone(), sum));
-        own.chain(self.last_words).collect()
+        (own.collect(), self.last_words)
     }
 
     async fn write(&self, entries: Vec<Entry>) -> anyhow::Result<()> {
@@ -276,7 +276,8 @@ impl Coordinator {
             .collect();
         let entry = |(component, Snapshot { position, changes })| Entry { component, position, changes };
         let own = snapshots.into_iter().map(|(member, snapshot)| (self.members[member].component.clone(), snapshot));
-        let entries: Vec<Entry> = own.chain(std::mem::take(&mut self.last_words)).map(entry).collect();
+        let last_words = std::mem::take(&mut self.last_words).into_iter().map(|(id, last)| (id, last.snapshot));
+        let entries: Vec<Entry> = own.chain(last_words).map(entry).collect();
         let size: usize = entries
             .iter()
             .flat_map(|entry| &entry.changes)
@@ -352,9 +353,9 @@ mod tests {
         let source = (Reporter::new(0, reports.clone(), durable), told);
         let sink = Reporter::new(1, reports, Durable::default());
         let memory = Memory { store: store.clone(), dead_letters: DeadLetters::new(folder.path(), 64 << 20) };
-        let handed_in = BTreeMap::new();
+        let (second, handed_in, last_words) = (Duration::from_secs(1), BTreeMap::new(), BTreeMap::new());
         let mut coordinator =
-            Coordinator::new(members, received, memory, Duration::from_secs(1), handed_in, false).expect("made");
+            Coordinator::new(members, received, memory, second, handed_in, last_words, false).expect("made");
         let (stop, stopped) = watch::channel(false);
         let ended = tokio::spawn(async move { coordinator.run(stopped, &Pause::new().1).await });
         Bench { folder, source, sink, stop, ended, store, epochs }

@@ -10,7 +10,7 @@ mod report;
 mod store;
 
 pub(crate) use coordinator::{Coordinator, Gone, Member, Memory, Outcome};
-pub(crate) use report::{Changes, Command, Durable, Reporter, Snapshot};
+pub(crate) use report::{Changes, Command, Durable, LastWord, Reporter, Snapshot};
 pub(crate) use store::{Entry, Store};
 
 /// The number of an epoch: from 1 on, within the life of a checkpoint store.

@@ -1,7 +1,9 @@
 //! How components report to the coordinator, and what it tells the sources.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use logd_sdk::ComponentId;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Epoch;
@@ -34,6 +36,14 @@ impl Snapshot {
     pub(crate) fn changes(changes: Changes) -> Self {
         Self { position: None, changes }
     }
+}
+
+/// What a component that is gone has handed in last.
+#[derive(Debug)]
+pub(crate) struct LastWord {
+    pub(crate) snapshot: Snapshot,
+    /// Those who may still have what it sent to them: it becomes durable with what they hand in, and not before.
+    pub(crate) readers: BTreeSet<ComponentId>,
 }
 
 /// What a source is told.

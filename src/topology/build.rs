@@ -1,7 +1,7 @@
 //! From a graph of plans to tasks that are ready to run. Nothing runs yet, so that what can't be built leaves nothing
 //! behind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,7 +119,7 @@ pub(crate) async fn rebuild(
     salvage: &mut Salvage,
     environment: &Environment,
 ) -> anyhow::Result<Built> {
-    let mut handed_in = salvage.last_words(graph);
+    let (mut handed_in, mut last_words) = (BTreeMap::new(), salvage.last_words(graph));
     let mut edges = Edges::new(graph, environment.edge_capacity, salvage);
     let (reports, received) = unbounded_channel();
     let (mut bodies, mut members, mut accounts) = (Vec::new(), Vec::new(), Vec::new());
@@ -139,7 +139,11 @@ pub(crate) async fn rebuild(
         };
         let mut snapshot = salvage.handed_in.remove(&node.id).unwrap_or_default();
         let mut new = fresh.take(&node.id);
-        let mut position = None;
+        if let Some(last) = last_words.remove(&node.id).or_else(|| salvage.last_word(&node.id)) {
+            snapshot.add(last.snapshot);
+        }
+        // Removed, and back before its last word is durable: others have what it had sent by then.
+        let mut position = if left.is_none() { snapshot.position.clone() } else { None };
         if let Some(account) = fresh.take_later(&node.id) {
             position = left.take().and_then(|left| left.body.position());
             new = Some(New::build(graph, place, account, environment).await?);
@@ -186,7 +190,7 @@ pub(crate) async fn rebuild(
     drop(reports);
     let durable = Memory { store: environment.store.clone(), dead_letters: environment.dead_letters.clone() };
     let interval = environment.checkpoint_interval;
-    let coordinator = Coordinator::new(members, received, durable, interval, handed_in, goes_on)?;
+    let coordinator = Coordinator::new(members, received, durable, interval, handed_in, last_words, goes_on)?;
     Ok(Built { bodies, coordinator, accounts, pause: ask, anew })
 }
 

@@ -78,6 +78,11 @@ struct Budget {
 }
 
 impl Budget {
+    /// What a batch takes: more than all there is would never be free.
+    fn size(&self, batch: &Batch) -> u32 {
+        u32::try_from(batch.size()).unwrap_or(u32::MAX).max(SMALLEST).min(self.capacity)
+    }
+
     /// Tells how many are taken.
     fn tell(&self) {
         let free = u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX);
@@ -140,7 +145,7 @@ impl Sender {
         pause: &Pause,
     ) -> Result<(), Closed> {
         let budget = &self.budget;
-        let size = u32::try_from(batch.size()).unwrap_or(u32::MAX).max(SMALLEST).min(budget.capacity);
+        let size = budget.size(&batch);
         let events = batch.len() as u64;
         let bytes = match budget.free.try_acquire_many(size) {
             Ok(permit) => {
@@ -168,11 +173,17 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends what has its room already, on an edge that is no more. What was split of it was split for a receiver that may
-    /// be another now.
+    /// Sends what waits already, on an edge that is no more: it takes what room there is here instead, or a queue that
+    /// does not move would grow with every edge. What was split of it was split for a receiver that may be another now.
     pub(crate) fn pass_on(&self, parcel: Parcel) {
+        let budget = &self.budget;
+        let size = budget.size(&parcel.batch);
+        // No more than was asked for.
+        let bytes = budget.free.forget_permits(size as usize) as u32;
+        let room = Room { bytes, budget: Arc::clone(budget) };
         // The edge is new, and its other end at hand.
-        let _ = self.queue.send(Message::Batch(Parcel { split: None, ..parcel }));
+        let _ = self.queue.send(Message::Batch(Parcel { split: None, room, ..parcel }));
+        budget.tell();
     }
 
     /// Does what the receiver would do first with a batch, if it has offered that.
@@ -264,6 +275,26 @@ mod tests {
         assert_eq!(sender.budget.free.available_permits(), 0, "what took no room gives none back");
         drop(first);
         assert_eq!(sender.budget.free.available_permits(), 1000);
+    }
+
+    #[tokio::test]
+    async fn what_waited_on_another_edge_takes_its_room_here() {
+        let new = || edge(&BufferSettings::default(), 10_000, EdgeMeters::default());
+        let ((before, mut old), (sender, mut receiver)) = (new(), new());
+        let (_ask, pause) = Pause::new();
+        let mut waiting = Vec::new();
+        for _ in 0..2 {
+            before.send(batch(4000), 1, None, &pause).await.expect("room");
+            let Some(Message::Batch(parcel)) = std::future::poll_fn(|context| old.poll(context)).await else {
+                panic!()
+            };
+            waiting.push(parcel);
+        }
+        waiting.into_iter().for_each(|parcel| sender.pass_on(parcel));
+        assert_eq!(before.budget.free.available_permits(), 10_000);
+        assert!(tokio_test_pending(sender.send(batch(4000), 1, None, &pause)).await, "the edge is full");
+        drop(std::future::poll_fn(|context| receiver.poll(context)).await);
+        sender.send(batch(4000), 1, None, &pause).await.expect("room again");
     }
 
     /// Whether the future is still waiting after it was polled once.

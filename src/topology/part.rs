@@ -174,7 +174,10 @@ async fn attempt(built: Built, orders: &Orders, status: &Status) -> anyhow::Resu
         }
     };
     match outcome {
-        Ok(Outcome::Paused) => Ok(Ended::Paused(Paused { bodies: still, handed_in: coordinator.handed_in() })),
+        Ok(Outcome::Paused) => {
+            let (handed_in, last_words) = coordinator.handed_in();
+            Ok(Ended::Paused(Paused { bodies: still, handed_in, last_words }))
+        }
         Ok(outcome) => {
             // Those who linger until the coordinator is gone.
             drop(coordinator);

@@ -1,14 +1,14 @@
 //! What is left of parts that stand still: components as they are, and what waits before them. Other parts are built with
 //! it, so that what did not change goes on as if nothing had happened.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use logd_sdk::ComponentId;
 
 use super::body::Body;
 use super::edge::Parcel;
 use super::graph::{Graph, Input, Node};
-use crate::checkpoint::Snapshot;
+use crate::checkpoint::{LastWord, Snapshot};
 
 /// A part that stands still.
 pub(crate) struct Paused {
@@ -16,6 +16,8 @@ pub(crate) struct Paused {
     pub(crate) bodies: Vec<(ComponentId, Body)>,
     /// What they have handed in for an epoch that was not completed.
     pub(crate) handed_in: BTreeMap<ComponentId, Snapshot>,
+    /// The last words of components that were gone before, as far as they are not durable.
+    pub(crate) last_words: BTreeMap<ComponentId, LastWord>,
 }
 
 /// What is left of parts that stand still.
@@ -24,15 +26,8 @@ pub(crate) struct Salvage {
     components: BTreeMap<ComponentId, Left>,
     /// What they have handed in for an epoch that was not completed.
     pub(super) handed_in: BTreeMap<ComponentId, Snapshot>,
-    gone: BTreeMap<ComponentId, Gone>,
-}
-
-/// What is left of a component that has nothing more to do.
-struct Gone {
-    /// What it has handed in last.
-    last: Snapshot,
-    /// Whether there is somebody who has read from it.
-    is_read: bool,
+    /// Of components that have nothing more to do.
+    last_words: BTreeMap<ComponentId, LastWord>,
 }
 
 /// What is left of a component.
@@ -50,7 +45,7 @@ pub(super) struct Left {
 impl Salvage {
     /// Adds a part.
     pub(crate) fn add(&mut self, graph: &Graph, paused: Paused) {
-        let Paused { bodies, handed_in } = paused;
+        let Paused { bodies, handed_in, last_words } = paused;
         for (id, mut body) in bodies {
             let Some(node) = graph.place(&id).map(|place| &graph.nodes[place]) else { continue };
             let inputs: Vec<String> = node.inputs.iter().map(|input| graph.output(input)).collect();
@@ -63,6 +58,7 @@ impl Salvage {
             self.components.insert(id, Left { node: node.clone(), body, inputs, waiting });
         }
         self.handed_in.extend(handed_in);
+        self.last_words.extend(last_words);
     }
 
     /// The graph with those that are left and no longer in it: they hand on what they have received to those who read
@@ -75,10 +71,12 @@ impl Salvage {
         };
         let gone: Vec<(ComponentId, Left)> = self.components.extract_if(.., ends).collect();
         for (id, left) in gone {
-            let mut last = self.handed_in.remove(&id).unwrap_or_default();
-            last.add(Snapshot::position(left.body.position()));
-            let is_read = self.components.values().any(|reader| reader.inputs.contains(&id.to_string()));
-            self.gone.insert(id, Gone { last, is_read });
+            let mut snapshot = self.handed_in.remove(&id).unwrap_or_default();
+            snapshot.add(Snapshot::position(left.body.position()));
+            let reads = |left: &Left| left.inputs.contains(&id.to_string());
+            let readers =
+                self.components.iter().filter(|(_, left)| reads(left)).map(|(reader, _)| reader.clone()).collect();
+            self.last_words.insert(id, LastWord { snapshot, readers });
         }
         let mut whole = graph.clone();
         for (id, left) in &self.components {
@@ -101,14 +99,19 @@ impl Salvage {
         whole
     }
 
-    /// The last words of those that are gone, of whom somebody in this graph has read, or nobody has.
-    pub(super) fn last_words(&mut self, graph: &Graph) -> BTreeMap<ComponentId, Snapshot> {
-        let readers = self.components.iter().filter(|(id, _)| graph.place(id).is_some());
-        let read: BTreeSet<String> = readers.flat_map(|(_, left)| left.inputs.iter().cloned()).collect();
-        self.gone
-            .extract_if(.., |id, gone| !gone.is_read || read.contains(&id.to_string()))
-            .map(|(id, gone)| (id, gone.last))
+    /// The last words of those that are gone, of whom somebody in this graph has read, or nobody who is left.
+    pub(super) fn last_words(&mut self, graph: &Graph) -> BTreeMap<ComponentId, LastWord> {
+        let Self { components, last_words, .. } = self;
+        let is_here = |reader: &ComponentId| graph.place(reader).is_some();
+        let is_left = |reader: &ComponentId| components.contains_key(reader);
+        last_words
+            .extract_if(.., |_, last| last.readers.iter().any(is_here) || !last.readers.iter().any(is_left))
             .collect()
+    }
+
+    /// The last word of a component that was gone and is back.
+    pub(super) fn last_word(&mut self, component: &ComponentId) -> Option<LastWord> {
+        self.last_words.remove(component)
     }
 
     /// Takes out what waits before a component.

@@ -301,6 +301,63 @@ fn the_daemons_own_settings_follow_their_file() {
     assert!(logd.end().0.success());
 }
 
+/// What a component of one type has left is of no use to one of another that has its name now.
+#[test]
+fn a_component_may_become_one_of_another_type() {
+    let place = Place::new();
+    place.write("logd.toml", "limits = { shutdown_timeout = \"1s\", reload_timeout = \"1s\" }\n");
+    place.write("in.log", (0..1000).map(|number| format!("line {number}\n")).collect::<String>());
+    let (generator, file) = ("type = \"generator\"\nrate = 100\n", "type = \"file\"\ninclude = [\"in.log\"]\n");
+    let http = format!("type = \"http\"\naddress = \"{}\"\n", free_address());
+    let nobody = free_address();
+    let sinks = [
+        "type = \"console\"\n".to_owned(),
+        "type = \"file\"\npath = \"out.log\"\n".to_owned(),
+        format!(
+            "type = \"redis\"\nendpoint = \"redis://{nobody}\"\ndata_type = \"hash\"\nkey = \"totals\"\n\
+             hash.add.logs = {{ fn = \"count\" }}\n"
+        ),
+        format!("type = \"http\"\nuri = \"http://{nobody}/\"\nbuffer.type = \"disk\"\n"),
+        "type = \"blackhole\"\n".to_owned(),
+    ];
+    let text = |source: &str, sink: &str| format!("[sources.x]\n{source}[sinks.y]\ninputs = [\"x\"]\n{sink}");
+    let daemon = || {
+        let mut logd = Running::start(place.logd().args(["run", "--telemetry-address", "127.0.0.1:0"]));
+        logd.wait_for("start", |logd| logd.err().contains("Started."));
+        logd
+    };
+    let moves = |place: &Place| {
+        let tapped = command(place, &["tap", "x", "--limit", "3"]);
+        assert!(tapped.0 == Some(0) && tapped.1.lines().count() >= 3, "{}", tapped.1);
+    };
+    place.write("pipelines/p.toml", text(generator, &sinks[0]));
+    let logd = daemon();
+    moves(&place);
+    for sink in sinks.iter().cycle().skip(1).take(2 * sinks.len()) {
+        place.write("pipelines/p.toml", text(generator, sink));
+        assert_eq!(command(&place, &["reload"]).0, Some(0), "{}", logd.err());
+        moves(&place);
+    }
+    for source in [file, &http, file, generator] {
+        place.write("pipelines/p.toml", text(source, &sinks[0]));
+        let planned = command(&place, &["plan"]).1;
+        assert!(
+            planned.is_empty() || planned.contains("begins anew") || planned.starts_with("0 to change"),
+            "{planned}"
+        );
+        assert_eq!(command(&place, &["reload"]).0, Some(0), "{}", logd.err());
+    }
+    moves(&place);
+    logd.signal("TERM");
+    assert!(logd.end().0.success());
+    for (source, sink) in [(file, &sinks[2]), (&*http, &sinks[0]), (generator, &sinks[3]), (file, &sinks[4])] {
+        place.write("pipelines/p.toml", text(source, sink));
+        let logd = daemon();
+        logd.signal("TERM");
+        assert!(logd.end().0.success());
+    }
+}
+
 #[test]
 fn the_last_good_version_runs_on_after_a_restart() {
     let place = Place::new();

@@ -82,7 +82,7 @@ fn parse((number, file): (usize, &PipelineFile)) -> Option<(usize, Item)> {
 fn own_name(keys: &[&str], compiled: &Compiled, detectors: &[ComponentId]) -> Vec<Place> {
     let has = |id: &&ComponentId| {
         let node = compiled.graph.nodes.iter().find(|node| node.id == **id);
-        let name = node.map(|node| node.plan.describe().name());
+        let name = node.map(|node| node.component_type());
         name.is_some_and(|name| is_setting(name, keys[0]))
     };
     let place = |id: &ComponentId| {

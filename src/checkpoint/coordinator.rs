@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::Epoch;
 use super::report::{Command, Durable, LastWord, Report, Snapshot};
-use super::store::{Entry, Store};
+use super::store::{Entry, Position, Store};
 use crate::dead_letters::DeadLetters;
 use crate::topology::Pause;
 
@@ -20,6 +20,8 @@ use crate::topology::Pause;
 pub(crate) struct Member {
     /// Its name.
     pub(crate) component: ComponentId,
+    /// What type of component it is.
+    pub(crate) component_type: &'static str,
     /// Whether it is a source: these begin an epoch.
     pub(crate) is_source: bool,
     /// Its line, if it wants to know what has become durable.
@@ -274,10 +276,17 @@ impl Coordinator {
             .filter(|(member, _)| has_line(member))
             .map(|(member, snapshot)| (*member, snapshot.position.clone()))
             .collect();
-        let entry = |(component, Snapshot { position, changes })| Entry { component, position, changes };
-        let own = snapshots.into_iter().map(|(member, snapshot)| (self.members[member].component.clone(), snapshot));
-        let last_words = std::mem::take(&mut self.last_words).into_iter().map(|(id, last)| (id, last.snapshot));
-        let entries: Vec<Entry> = own.chain(last_words).map(entry).collect();
+        let entry = |component, component_type, Snapshot { position, changes }| {
+            let position = position.map(|bytes| Position { component_type, bytes });
+            Entry { component, position, changes }
+        };
+        let own = snapshots.into_iter().map(|(member, snapshot)| {
+            let Member { component, component_type, .. } = &self.members[member];
+            entry(component.clone(), *component_type, snapshot)
+        });
+        let last_words = std::mem::take(&mut self.last_words).into_iter();
+        let last_words = last_words.map(|(id, last)| entry(id, last.component_type, last.snapshot));
+        let entries: Vec<Entry> = own.chain(last_words).collect();
         let size: usize = entries
             .iter()
             .flat_map(|entry| &entry.changes)
@@ -344,11 +353,18 @@ mod tests {
         let members = vec![
             Member {
                 component: id("source"),
+                component_type: "file",
                 is_source: true,
                 line: Some((commands, Arc::clone(&durable))),
                 epochs: epochs.clone(),
             },
-            Member { component: id("sink"), is_source: false, line: None, epochs: Epochs::default() },
+            Member {
+                component: id("sink"),
+                component_type: "file",
+                is_source: false,
+                line: None,
+                epochs: Epochs::default(),
+            },
         ];
         let source = (Reporter::new(0, reports.clone(), durable), told);
         let sink = Reporter::new(1, reports, Durable::default());

@@ -11,7 +11,7 @@ mod store;
 
 pub(crate) use coordinator::{Coordinator, Gone, Member, Memory, Outcome};
 pub(crate) use report::{Changes, Command, Durable, LastWord, Reporter, Snapshot};
-pub(crate) use store::{Entry, Store};
+pub(crate) use store::{Entry, Position, Store};
 
 /// The number of an epoch: from 1 on, within the life of a checkpoint store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -41,6 +41,8 @@ impl Snapshot {
 /// What a component that is gone has handed in last.
 #[derive(Debug)]
 pub(crate) struct LastWord {
+    /// What type of component it was.
+    pub(crate) component_type: &'static str,
     pub(crate) snapshot: Snapshot,
     /// Those who may still have what it sent to them: it becomes durable with what they hand in, and not before.
     pub(crate) readers: BTreeSet<ComponentId>,

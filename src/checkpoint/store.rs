@@ -22,6 +22,8 @@ use super::report::Changes;
 const POSITIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("positions");
 /// By component and key: what a transform keeps.
 const STATES: TableDefinition<'_, (&str, &[u8]), &[u8]> = TableDefinition::new("states");
+/// By component: the type of the one whose position is kept.
+const TYPES: TableDefinition<'_, &str, &str> = TableDefinition::new("types");
 /// By component: when its last epoch became durable, in microseconds since 1970.
 const TIMES: TableDefinition<'_, &str, i64> = TableDefinition::new("times");
 /// What holds for the store as a whole.
@@ -37,11 +39,19 @@ const CACHE: usize = 4 << 20;
 pub(crate) struct Saved {
     /// Where a source stands, what a sink keeps.
     pub(crate) position: Option<Vec<u8>>,
+    /// Of what type the component was that has left the position.
+    component_type: Option<String>,
     /// What a transform keeps, by key.
     pub(crate) states: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Saved {
+    /// The position, unless a component of another type has left it: that one's is of no use.
+    pub(crate) fn position_of(&self, component_type: &str) -> Option<&Vec<u8>> {
+        let is_own = self.component_type.as_deref().is_none_or(|known| known == component_type);
+        self.position.as_ref().filter(|_| is_own)
+    }
+
     /// The states after these changes.
     pub(crate) fn after(&self, changes: &Changes) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut states: BTreeMap<Vec<u8>, Vec<u8>> = self.states.iter().cloned().collect();
@@ -99,9 +109,18 @@ pub(crate) struct Entry {
     /// Whose it is.
     pub(crate) component: ComponentId,
     /// Where it stands.
-    pub(crate) position: Option<Vec<u8>>,
+    pub(crate) position: Option<Position>,
     /// What changed.
     pub(crate) changes: Changes,
+}
+
+/// Where a component stands: for one of its type, as no other can read it.
+#[derive(Debug)]
+pub(crate) struct Position {
+    /// The type of the component.
+    pub(crate) component_type: &'static str,
+    /// What it has handed in.
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The store. Its clones are the same store.
@@ -161,6 +180,7 @@ impl Store {
             }
             write.open_table(POSITIONS)?;
             write.open_table(STATES)?;
+            write.open_table(TYPES)?;
             write.open_table(TIMES)?;
         }
         write.commit()?;
@@ -186,8 +206,9 @@ impl Store {
         let name = component.to_string();
         let read = self.database.begin_read()?;
         let position = read.open_table(POSITIONS)?.get(name.as_str())?.map(|position| position.value().to_vec());
+        let component_type = read.open_table(TYPES)?.get(name.as_str())?.map(|known| known.value().to_owned());
         let states = States { component: name, table: read.open_table(STATES)? };
-        Ok(Saved { position, states: states.iter()?.collect::<Result<_, _>>()? })
+        Ok(Saved { position, component_type, states: states.iter()?.collect::<Result<_, _>>()? })
     }
 
     /// What a component keeps by key.
@@ -236,13 +257,14 @@ impl Store {
         {
             let mut positions = write.open_table(POSITIONS)?;
             let mut states = write.open_table(STATES)?;
-            let mut times = write.open_table(TIMES)?;
+            let (mut types, mut times) = (write.open_table(TYPES)?, write.open_table(TIMES)?);
             let now = Clock::system().now().as_micros();
             for Entry { component, position, changes } in entries {
                 let name = component.to_string();
                 times.insert(name.as_str(), now)?;
-                if let Some(position) = position {
-                    positions.insert(name.as_str(), position.as_slice())?;
+                if let Some(Position { component_type, bytes }) = position {
+                    positions.insert(name.as_str(), bytes.as_slice())?;
+                    types.insert(name.as_str(), *component_type)?;
                 }
                 for (key, value) in changes {
                     match value {
@@ -296,10 +318,11 @@ impl Store {
 /// Takes out all that components have left.
 fn clear<'c>(write: &WriteTransaction, components: impl Iterator<Item = &'c ComponentId>) -> anyhow::Result<()> {
     let (mut positions, mut states) = (write.open_table(POSITIONS)?, write.open_table(STATES)?);
-    let mut times = write.open_table(TIMES)?;
+    let (mut types, mut times) = (write.open_table(TYPES)?, write.open_table(TIMES)?);
     for component in components {
         let name = component.to_string();
         positions.remove(name.as_str())?;
+        types.remove(name.as_str())?;
         times.remove(name.as_str())?;
         states.retain(|(owner, _), _| owner != name)?;
     }
@@ -319,7 +342,8 @@ mod tests {
 
     fn entry(id: &str, position: &[u8], changes: &[(&[u8], Option<&[u8]>)]) -> Entry {
         let changes = changes.iter().map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec))).collect();
-        Entry { component: ComponentId::new("p", id), position: Some(position.to_vec()), changes }
+        let position = Some(Position { component_type: "file", bytes: position.to_vec() });
+        Entry { component: ComponentId::new("p", id), position, changes }
     }
 
     #[test]
@@ -337,7 +361,8 @@ mod tests {
         let store = Store::open(&path).expect("opened again");
         assert_eq!(store.last_epoch().expect("read"), Epoch(2));
         let saved = store.load(&ComponentId::new("p", "a")).expect("read");
-        assert_eq!(saved.position.as_deref(), Some(&b"2"[..]));
+        assert_eq!(saved.position_of("file").map(Vec::as_slice), Some(&b"2"[..]));
+        assert_eq!(saved.position_of("kafka"), None, "it can't be read by another");
         assert_eq!(saved.states, [(b"k".to_vec(), b"v".to_vec())]);
         store.forget(&[ComponentId::new("p", "a")]).expect("forgotten");
         assert!(store.load(&ComponentId::new("p", "a")).expect("read").states.is_empty());

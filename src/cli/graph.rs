@@ -51,7 +51,7 @@ fn readers(graph: &Plan, place: usize) -> impl Iterator<Item = (usize, usize)> +
 }
 
 fn label(node: &Node) -> String {
-    format!("{} ({})", node.id.id(), node.plan.describe().name())
+    format!("{} ({})", node.id.id(), node.component_type())
 }
 
 /// A tree from each source down. A component with several inputs is told in full once, and named after that.

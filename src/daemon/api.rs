@@ -85,7 +85,7 @@ pub(super) fn host(
 
 /// Whether there is something to serve.
 pub(super) fn is_wanted(fleet: &Fleet) -> bool {
-    fleet.graphs().flat_map(|graph| &graph.nodes).any(|node| !node.retired && node.plan.describe().name() == SINK)
+    fleet.graphs().flat_map(|graph| &graph.nodes).any(|node| !node.retired && node.component_type() == SINK)
 }
 
 /// Says where people find it, and how the first of them gets in.

@@ -104,7 +104,7 @@ impl Preview {
     }
 
     fn change(&mut self, node: &Node, action: Action, settings: Vec<SettingChange>, notes: Vec<String>) {
-        let what = format!("{} {}", node.kind().name(), node.plan.describe().name());
+        let what = format!("{} {}", node.kind().name(), node.component_type());
         self.changes.insert(node.id.to_string(), Change { action, what, settings, notes });
     }
 }
@@ -139,10 +139,13 @@ fn replaced(before: &Node, graph: &Graph, place: usize, running: Option<Running<
     let node = &graph.nodes[place];
     let mut notes = Vec::new();
     match &node.plan {
+        ComponentPlan::Source(_) if before.component_type() != node.component_type() => {
+            notes.push(format!("begins anew: the position of a `{}` is of no use to it", before.component_type()));
+        }
         ComponentPlan::Source(plan) if plan.listens().is_some() => {
             notes.push("its address stays bound; requests wait meanwhile".to_owned());
         }
-        ComponentPlan::Source(_) if node.plan.describe().name() == "kafka" => {
+        ComponentPlan::Source(_) if node.component_type() == "kafka" => {
             notes.push("goes on as the same member of its group, where it has committed".to_owned());
         }
         ComponentPlan::Source(_) => notes.push("goes on from its position".to_owned()),

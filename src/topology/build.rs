@@ -36,7 +36,7 @@ use super::transform_node::TransformNode;
 use super::watermarks::Watermarks;
 use super::workers::Workers;
 use crate::buffer::Buffers;
-use crate::checkpoint::{Changes, Coordinator, Durable, Entry, Member, Memory, Reporter, Snapshot, Store};
+use crate::checkpoint::{Changes, Coordinator, Durable, Entry, Member, Memory, Position, Reporter, Snapshot, Store};
 use crate::dead_letters::DeadLetters;
 use crate::delivery::{Driver, Journal};
 use crate::telemetry::{Account, EdgeMeters};
@@ -137,15 +137,18 @@ pub(crate) async fn rebuild(
             reporter: Reporter::new(place, reports.clone(), Arc::clone(&durable)),
             line: (sender.clone(), commands),
         };
-        let mut snapshot = salvage.handed_in.remove(&node.id).unwrap_or_default();
+        let component_type = node.component_type();
+        let is_own = left.as_ref().is_none_or(|left| left.node.component_type() == component_type);
+        let mut snapshot = salvage.handed_in.remove(&node.id).filter(|_| is_own).unwrap_or_default();
         let mut new = fresh.take(&node.id);
-        if let Some(last) = last_words.remove(&node.id).or_else(|| salvage.last_word(&node.id)) {
+        let last = last_words.remove(&node.id).or_else(|| salvage.last_word(&node.id));
+        if let Some(last) = last.filter(|last| last.component_type == component_type) {
             snapshot.add(last.snapshot);
         }
         // Removed, and back before its last word is durable: others have what it had sent by then.
         let mut position = if left.is_none() { snapshot.position.clone() } else { None };
         if let Some(account) = fresh.take_later(&node.id) {
-            position = left.take().and_then(|left| left.body.position());
+            position = left.take().filter(|_| is_own).and_then(|left| left.body.position());
             new = Some(New::build(graph, place, account, environment).await?);
         }
         goes_on |= left.is_some();
@@ -166,7 +169,7 @@ pub(crate) async fn rebuild(
                     None => New::build(graph, place, None, environment).await?,
                 };
                 let place = Place { graph, place, node, environment, ends };
-                let filled = place.fill(new, left.map(|left| left.body), position, &mut snapshot).await;
+                let filled = place.fill(new, left, position, &mut snapshot).await;
                 let (body, fits) = filled.with_context(|| format!("`{}` can't go on where it was", node.id))?;
                 if !fits {
                     anew.insert(node.id.clone());
@@ -178,6 +181,7 @@ pub(crate) async fn rebuild(
         let has_line = matches!(node.plan, Plan::Source(_) | Plan::Sink(_));
         members.push(Member {
             component: node.id.clone(),
+            component_type,
             is_source: matches!(node.plan, Plan::Source(_)),
             line: has_line.then_some((sender, durable)),
             epochs: links.epochs.clone(),
@@ -204,13 +208,13 @@ struct Place<'p> {
 }
 
 impl Place<'_> {
-    /// Puts a component there that was just built, and brings it to where the one before it was, or to its last epoch.
-    /// `position` is where that was if it is gone, and `snapshot` what it has handed in for no epoch yet. Also returns
+    /// Puts a component there that was just built, and brings it to where the one before it was, or to its last epoch; one
+    /// of another type only hands over what waits. `position` is where that was if it is gone, and `snapshot` what it has handed in for no epoch yet. Also returns
     /// whether what was kept fits.
     async fn fill(
         self,
         new: New,
-        old: Option<Body>,
+        left: Option<Left>,
         position: Option<Vec<u8>>,
         snapshot: &mut Snapshot,
     ) -> anyhow::Result<(Body, bool)> {
@@ -218,13 +222,16 @@ impl Place<'_> {
         let links = self.links(account, context.epochs.clone());
         let Self { node, environment, ends, .. } = self;
         let Ends { inlet, line: (_, commands), .. } = ends;
-        let mut saved = environment.store.load(&node.id)?;
-        saved.position = position.or(saved.position);
+        let component_type = node.component_type();
+        let saved = environment.store.load(&node.id)?;
+        let mut position = position.or_else(|| saved.position_of(component_type).cloned());
+        let is_own = left.as_ref().is_some_and(|left| left.node.component_type() == component_type);
         let (parallelism, workers) = (environment.workers.count() + 1, environment.workers);
         let (mut handed_over, mut kept) = (None, None);
-        match old {
+        match left.map(|left| left.body) {
             // What it has done since its last epoch is not done again.
-            Some(Body::Source(old)) => saved.position = old.position(),
+            Some(Body::Source(old)) if is_own => position = old.position(),
+            Some(Body::Source(_)) => position = None,
             Some(Body::Keyed(mut old)) => {
                 snapshot.add(Snapshot::changes(old.save()?));
                 kept = old.kept.take();
@@ -235,7 +242,7 @@ impl Place<'_> {
         let mut fits = true;
         let body = match made {
             Made::Source(mut source) => {
-                if let Some(position) = &saved.position {
+                if let Some(position) = &position {
                     source.seek(position).context("its position")?;
                 }
                 Body::Source(Box::new(SourceNode::new(source, commands, links, environment.goes_on)))
@@ -276,13 +283,13 @@ impl Place<'_> {
                 Body::Keyed(Box::new(keyed))
             }
             Made::Sink(sink) => {
-                match (&handed_over, &saved.position) {
+                match (handed_over.as_ref().filter(|_| is_own), &position) {
                     (Some(left), _) => {
                         sink.succeed(left.sink.as_ref()).await.context("what the one before it keeps")?
                     }
                     (None, Some(position)) => sink.restore(position).await.context("its last epoch")?,
                     // So that a crash before the first epoch finds a place to go back to.
-                    (None, None) => begin(sink.as_ref(), &node.id, &environment.store).await?,
+                    (None, None) => begin(sink.as_ref(), node, &environment.store).await?,
                 }
                 let delivery = match &node.plan {
                     Plan::Sink(plan) => plan.delivery(),
@@ -330,9 +337,10 @@ pub(super) fn component_dir(data_dir: &Path, id: &ComponentId) -> PathBuf {
 }
 
 /// Keeps where a sink stands before it has been given anything.
-async fn begin(sink: &dyn AnySink, id: &ComponentId, store: &Store) -> anyhow::Result<()> {
+async fn begin(sink: &dyn AnySink, node: &Node, store: &Store) -> anyhow::Result<()> {
     if let Some(position) = sink.sync().await? {
-        let entry = Entry { component: id.clone(), position: Some(position), changes: Changes::new() };
+        let position = Some(Position { component_type: node.component_type(), bytes: position });
+        let entry = Entry { component: node.id.clone(), position, changes: Changes::new() };
         store.commit(store.last_epoch()?, &[entry])?;
     }
     Ok(())
@@ -353,7 +361,7 @@ impl Edges {
         for node in &graph.nodes {
             let mut inlet = Vec::new();
             let mut waiting = salvage.waiting(&node.id);
-            let meters = Meters::new(&node.id, node.kind().name(), node.plan.describe().name());
+            let meters = Meters::new(&node.id, node.kind().name(), node.component_type());
             let capacity = u32::try_from(node.edge_share()).unwrap_or(u32::MAX).saturating_mul(capacity);
             for input in &node.inputs {
                 let name = graph.output(input);

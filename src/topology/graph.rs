@@ -71,8 +71,13 @@ impl Node {
 
     /// Whether another is entered under the same names.
     pub(crate) fn has_same_account(&self, other: &Self) -> bool {
-        let names = |node: &Self| (node.id.clone(), node.kind(), node.plan.describe().name(), node.ports());
+        let names = |node: &Self| (node.id.clone(), node.kind(), node.component_type(), node.ports());
         names(self) == names(other)
+    }
+
+    /// What type of component it is: the `type` of its settings.
+    pub(crate) fn component_type(&self) -> &'static str {
+        self.plan.describe().name()
     }
 
     /// What kind of component it is.

@@ -98,7 +98,7 @@ impl Rehearsal<'_> {
             id: node.id.clone(),
             clock: Clock::system(),
             columns: graph.read_downstream(place, self.conditions.as_ref()),
-            meters: Meters::new(&node.id, node.kind().name(), node.plan.describe().name()),
+            meters: Meters::new(&node.id, node.kind().name(), node.component_type()),
             conditions: Arc::clone(self.conditions),
             data_dir: component_dir(self.data_dir, &node.id),
             once: self.once,

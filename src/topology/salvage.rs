@@ -76,7 +76,7 @@ impl Salvage {
             let reads = |left: &Left| left.inputs.contains(&id.to_string());
             let readers =
                 self.components.iter().filter(|(_, left)| reads(left)).map(|(reader, _)| reader.clone()).collect();
-            self.last_words.insert(id, LastWord { snapshot, readers });
+            self.last_words.insert(id, LastWord { component_type: left.node.component_type(), snapshot, readers });
         }
         let mut whole = graph.clone();
         for (id, left) in &self.components {

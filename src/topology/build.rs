@@ -209,8 +209,8 @@ struct Place<'p> {
 
 impl Place<'_> {
     /// Puts a component there that was just built, and brings it to where the one before it was, or to its last epoch; one
-    /// of another type only hands over what waits. `position` is where that was if it is gone, and `snapshot` what it has handed in for no epoch yet. Also returns
-    /// whether what was kept fits.
+    /// of another type only hands over what waits. `position` is where that was if it is gone, and `snapshot` what it has
+    /// handed in for no epoch yet. Also returns whether what was kept fits.
     async fn fill(
         self,
         new: New,

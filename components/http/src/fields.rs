@@ -23,8 +23,7 @@ impl<'b> Fields<'b> {
 
     /// A field.
     pub(crate) fn get(self, path: &FieldPath) -> Field<'b> {
-        let column = self.batch.columns().find(path.path());
-        column.map_or(Field::Missing, |column| self.batch.field(self.row, column))
+        self.batch.field_if(self.row, self.batch.columns().find(path.path()))
     }
 
     /// A field as text; `None` where there is nothing.

@@ -71,7 +71,7 @@ impl PrometheusSink {
         let value = find(&rule.field);
         let labels: Vec<_> = rule.labels.iter().map(|(name, path)| (name.as_str(), find(path))).collect();
         for row in 0..batch.len() {
-            let field = |column: Option<usize>| column.map_or(Field::Missing, |column| batch.field(row, column));
+            let field = |column: Option<usize>| batch.field_if(row, column);
             let number = match field(value) {
                 Field::Missing | Field::Null => {
                     self.skipped.missing.increment(1);

@@ -233,7 +233,7 @@ fn score(batch: &Batch, row: usize, field: Option<&FieldPath>) -> Result<f64, St
     #[allow(clippy::cast_precision_loss)]
     let seconds = |micros: i64| micros as f64 / 1e6;
     let Some(field) = field else { return Ok(seconds(batch.rows()[row].time.as_micros())) };
-    let value = batch.columns().find(field.path()).map_or(Field::Missing, |column| batch.field(row, column));
+    let value = batch.field_if(row, batch.columns().find(field.path()));
     match value {
         Field::Time(time) => Ok(seconds(time.as_micros())),
         value => value.number().ok_or_else(|| format!("the score `{field}` is no number")),

@@ -25,8 +25,7 @@ impl Open {
         let mut admitted = Vec::new();
         let mut counting = self.feed.counting(&self.pipeline);
         for (number, row) in (0..).zip(batch.rows()) {
-            let field =
-                |column: Option<usize>| column.map_or(Field::Missing, |column| batch.field(number as usize, column));
+            let field = |column: Option<usize>| batch.field_if(number as usize, column);
             let log = Counted {
                 service: &text(field(service)),
                 is_error: is_error(&text(field(level))),
@@ -45,7 +44,7 @@ impl Open {
         let batch = batch.with_fields(&self.columns);
         let [service, level, message] = self.searched.each_ref().map(|path| batch.columns().find(path));
         for row in 0..batch.len() {
-            let field = |column: Option<usize>| column.map_or(Field::Missing, |column| batch.field(row, column));
+            let field = |column: Option<usize>| batch.field_if(row, column);
             let event = event(&batch, row);
             let message = match field(message) {
                 Field::Missing | Field::Null => event.clone(),

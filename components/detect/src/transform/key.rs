@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use logd_sdk::Batch;
 use logd_sdk::keyed::shard_of;
 use logd_sdk::settings::FieldPath;
-use logd_sdk::{Batch, Field};
 use vrl::path::OwnedValuePath;
 
 use crate::incident::Key;
@@ -53,7 +53,7 @@ impl Places {
     /// key, as they look the same in an anomaly. A field that is missing or null is none of the values.
     pub(crate) fn write(&self, batch: &Batch, row: usize, bytes: &mut Vec<u8>) {
         for place in &self.0 {
-            let field = place.map_or(Field::Missing, |column| batch.field(row, column));
+            let field = batch.field_if(row, *place);
             match field.display() {
                 None => bytes.push(0),
                 Some(value) => {

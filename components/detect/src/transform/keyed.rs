@@ -170,7 +170,7 @@ impl<C: Core> Keyed for Detecting<C> {
         let fields: Vec<Option<usize>> = self.fields.iter().map(column).collect();
         let (start, end) = (column(&self.window[0]), column(&self.window[1]));
         let count = self.count_field.as_ref().and_then(column);
-        let field = |row, column: Option<usize>| column.map_or(Field::Missing, |column| batch.field(row, column));
+        let field = |row, column: Option<usize>| batch.field_if(row, column);
         let group_by = self.shared.group_by.places(batch);
         let (mut known, mut values) = (Known::default(), Vec::with_capacity(fields.len()));
         for (place, row) in (0..).zip(batch.rows()) {

@@ -4,7 +4,7 @@
 
 use logd_sdk::event::write_json;
 use logd_sdk::keyed::Description;
-use logd_sdk::{Field, Partition, Time};
+use logd_sdk::{Partition, Time};
 use serde_json::{Value, json};
 
 use super::recipe::Recipe;
@@ -15,10 +15,7 @@ impl Recipe {
     pub(super) fn describe(&self, open: &[Closed], newest: Time) -> Description {
         let batch = self.results(open, &Partition::new("", ""), Time::MIN);
         let groups = self.group_columns(&batch);
-        let value = |column: &Option<usize>| {
-            let field = column.map_or(Field::Missing, |column| batch.field(0, column));
-            Some(field.display()?.into_owned())
-        };
+        let value = |column: &Option<usize>| Some(batch.field_if(0, *column).display()?.into_owned());
         let named: Vec<String> = groups.iter().filter(|_| !batch.is_empty()).filter_map(value).collect();
         let windows = (0..batch.len()).map(|row| {
             let mut text = Vec::new();

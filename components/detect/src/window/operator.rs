@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use logd_sdk::keyed::{Floor, Keyed, Split, Step, Timing, shard_of};
-use logd_sdk::{Batch, Context, Field, Outputs, Port, Time};
+use logd_sdk::{Batch, Context, Outputs, Port, Time};
 
 use super::aggregate::{Rows, State};
 use super::assign::assign;
@@ -101,7 +101,7 @@ impl Keyed for Window {
         let now = self.timing.processing_time.then(|| self.clock.now());
         let write_key = |row: usize, key: &mut Vec<u8>| {
             for column in &group_by {
-                tuple::write_short(column.map_or(Field::Missing, |column| batch.field(row, column)), key);
+                tuple::write_short(batch.field_if(row, *column), key);
             }
         };
         let assigned = assign(batch, floors, write_key, self.recipe.panes, self.timing.allowed_lateness, now);

@@ -117,7 +117,7 @@ impl Asked<'_> {
 
     /// A field's number; what is none adds nothing.
     fn number(&self, row: usize, column: Option<usize>) -> Number {
-        match column.map_or(Field::Missing, |column| self.batch.field(row, column)) {
+        match self.batch.field_if(row, column) {
             Field::Integer(number) => Number::Integer(number),
             Field::Float(number) if number.is_finite() => Number::Float(number),
             _ => Number::ZERO,

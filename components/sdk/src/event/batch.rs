@@ -164,6 +164,13 @@ impl Batch {
         }
     }
 
+    /// A field by its row and the place of its column, if there is such a column.
+    #[must_use]
+    #[inline]
+    pub fn field_if(&self, row: usize, column: Option<usize>) -> Field<'_> {
+        column.map_or(Field::Missing, |column| self.field(row, column))
+    }
+
     /// The event as a value: for a program that needs all of it, or a sink that writes it anew.
     #[must_use]
     pub fn value(&self, row: usize) -> Value {

@@ -43,7 +43,7 @@ impl Aggregate {
         }
         let meets = |row: usize| answers.get(row).copied().unwrap_or(true);
         let column = self.field.as_ref().and_then(|field| batch.columns().find(field));
-        let field = |row| column.map_or(Field::Missing, |column| batch.field(row, column));
+        let field = |row| batch.field_if(row, column);
         let number = |row| Number::of(field(row));
         let is_there = |row| !matches!(field(row), Field::Missing | Field::Null);
         match self.function {

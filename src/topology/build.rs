@@ -168,8 +168,8 @@ pub(crate) async fn rebuild(
                     Some(new) => new,
                     None => New::build(graph, place, None, environment).await?,
                 };
-                let place = Place { graph, place, node, environment, ends };
-                let filled = place.fill(new, left, position, &mut snapshot).await;
+                let place = Place { graph, place, node, environment, ends, is_own };
+                let filled = place.fill(new, left.map(|left| left.body), position, &mut snapshot).await;
                 let (body, fits) = filled.with_context(|| format!("`{}` can't go on where it was", node.id))?;
                 if !fits {
                     anew.insert(node.id.clone());
@@ -205,6 +205,8 @@ struct Place<'p> {
     node: &'p Node,
     environment: &'p Environment,
     ends: Ends,
+    /// Whether the one before it, if there is one, is of its type.
+    is_own: bool,
 }
 
 impl Place<'_> {
@@ -214,24 +216,21 @@ impl Place<'_> {
     async fn fill(
         self,
         new: New,
-        left: Option<Left>,
+        old: Option<Body>,
         position: Option<Vec<u8>>,
         snapshot: &mut Snapshot,
     ) -> anyhow::Result<(Body, bool)> {
         let New { made, context, account } = new;
         let links = self.links(account, context.epochs.clone());
-        let Self { node, environment, ends, .. } = self;
+        let Self { node, environment, ends, is_own, .. } = self;
         let Ends { inlet, line: (_, commands), .. } = ends;
-        let component_type = node.component_type();
         let saved = environment.store.load(&node.id)?;
-        let mut position = position.or_else(|| saved.position_of(component_type).cloned());
-        let is_own = left.as_ref().is_some_and(|left| left.node.component_type() == component_type);
+        let mut position = position.or_else(|| saved.position_of(node.component_type()).cloned());
         let (parallelism, workers) = (environment.workers.count() + 1, environment.workers);
         let (mut handed_over, mut kept) = (None, None);
-        match left.map(|left| left.body) {
+        match old {
             // What it has done since its last epoch is not done again.
-            Some(Body::Source(old)) if is_own => position = old.position(),
-            Some(Body::Source(_)) => position = None,
+            Some(Body::Source(old)) => position = old.position().filter(|_| is_own),
             Some(Body::Keyed(mut old)) => {
                 snapshot.add(Snapshot::changes(old.save()?));
                 kept = old.kept.take();

@@ -1,6 +1,7 @@
 //! The counting of a batch: sums by service, which the board gets when all of it is counted.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::{Arc, MutexGuard};
 
 use logd_sdk::Time;
@@ -34,6 +35,7 @@ pub struct Counting<'f> {
 pub struct Tally {
     number: u32,
     service: Arc<str>,
+    /// Without what is in the stretch.
     counts: Counts,
     /// The time of the last log.
     last: Time,
@@ -66,6 +68,15 @@ impl Tally {
     pub fn latest(&self) -> Time {
         self.latest
     }
+
+    /// Adds what was counted in its stretch to the sums, and to the history of the service.
+    fn end_stretch(&mut self, board: &mut Board, place: Option<usize>) {
+        let count = mem::take(&mut self.stretch.1);
+        self.counts.take(&count);
+        if let Some(place) = place {
+            board.add_history(place, self.number, (self.stretch.0, count));
+        }
+    }
 }
 
 impl<'f> Counting<'f> {
@@ -81,17 +92,14 @@ impl<'f> Counting<'f> {
         let at = second(log.time);
         let stretch = at - at.rem_euclid(COUNTED);
         if stretch != tally.stretch.0 {
-            let before = std::mem::replace(&mut tally.stretch, (stretch, Count::default()));
-            if let Some(place) = self.place {
-                self.board.add_history(place, tally.number, before);
-            }
+            tally.end_stretch(&mut self.board, self.place);
+            tally.stretch.0 = stretch;
         }
         let mut counted = Count { logs: 1, errors: log.is_error.into(), timed: 0, time: 0 };
         if let Some(time) = log.response_time.and_then(usable) {
             (counted.timed, counted.time) = (1, (time.max(0.0) * 1000.0).round() as u64);
         }
         tally.stretch.1.add(&counted);
-        tally.counts.take(&counted);
         (tally.last, tally.latest) = (log.time, tally.latest.max(log.time));
         let admitted = self.place.is_some() && self.board.admits(tally.number, log.is_error);
         tally.counts.over_rate += u64::from(!admitted);
@@ -100,9 +108,9 @@ impl<'f> Counting<'f> {
 
     /// Ends the counting. Returns what the batch had of each service.
     pub fn end(mut self) -> Vec<Tally> {
-        if let Some(place) = self.place {
-            for tally in &self.tallies {
-                self.board.add_history(place, tally.number, tally.stretch);
+        for tally in &mut self.tallies {
+            tally.end_stretch(&mut self.board, self.place);
+            if let Some(place) = self.place {
                 self.board.count(place, tally.number, &tally.counts, self.now, tally.last);
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::services::{Counts, Services, Spoke};
 use crate::events::WholeAnomaly;
 use crate::sealed::{EpochPart, SeriesDelta, ServiceDelta};
-use crate::series::{COUNTED, Cell, Count, Names};
+use crate::series::{Cell, Count, Names};
 
 /// No epoch has more cells of a feed: 20 MiB of them. What is more is left out and counted.
 const MAX_CELLS: usize = 200_000;
@@ -132,9 +132,8 @@ impl Open {
         delta
     }
 
-    /// Counts a log in a service's history.
-    pub(crate) fn log(&mut self, service: u32, history: u32, second: i64, count: Count) -> bool {
-        let stretch = second - second.rem_euclid(COUNTED);
+    /// Adds what was counted in a stretch of a service's history; false if there is no room.
+    pub(crate) fn log(&mut self, service: u32, history: u32, stretch: i64, count: Count) -> bool {
         let delta = self.delta(service);
         match &mut delta.stretch {
             Some((last, sum)) if *last == stretch => {

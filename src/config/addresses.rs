@@ -3,30 +3,28 @@
 //! Two that are written differently may be one all the same: `0.0.0.0:8080` is every address of the machine, and so is
 //! `[::]:8080`, which takes IPv4 too where the system has both (the default of Linux).
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use logd_sdk::{ComponentId, Plan};
+use logd_sdk::ComponentId;
 
 use super::daemon::Taken;
 use super::diagnostic::Diagnostics;
 use super::pipeline::{ComponentConfig, Pipeline};
 
 /// Says so where two sources listen on one address, or one on an address of `taken`: those that the daemon itself
-/// takes, with the setting that says so.
+/// takes, with the setting that says so. `listens` says where a component does.
 pub(super) fn refuse_shared(
     pipelines: &[Pipeline<'_>],
-    plans: &HashMap<ComponentId, Plan>,
+    listens: impl Fn(&ComponentId) -> Option<SocketAddr>,
     taken: &[Taken],
     diagnostics: &mut Diagnostics,
 ) {
     let mut listeners: Vec<(SocketAddr, &Pipeline<'_>, &ComponentConfig<'_>)> = Vec::new();
     for pipeline in pipelines {
         for component in pipeline.components.values() {
-            let plan = plans.get(&ComponentId::new(&pipeline.id, &component.id));
-            let Some(Plan::Source(source)) = plan else { continue };
+            let address = listens(&ComponentId::new(&pipeline.id, &component.id));
             // With port 0 the system picks one that is free.
-            let Some(address) = source.listens().filter(|address| address.port() != 0) else { continue };
+            let Some(address) = address.filter(|address| address.port() != 0) else { continue };
             let wrong = |message: &str| pipeline.origin.error(component.id_span.clone(), message);
             let same = listeners.iter().find(|(other, ..)| collide(*other, address));
             if let Some((other, theirs, first)) = same {

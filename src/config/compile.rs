@@ -5,14 +5,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use logd_sdk::component::Check;
 use logd_sdk::condition::Conditions;
-use logd_sdk::report::{Report, Severity};
-use logd_sdk::{ComponentId, Plan};
+use logd_sdk::report::Severity;
+use logd_sdk::{Component, ComponentId, Plan};
+use toml::de::DeTable;
 
 use super::addresses;
 use super::daemon::Taken;
@@ -21,6 +23,7 @@ use super::fields::warn_of_unknown_fields;
 use super::load::{self, Texts};
 use super::pipeline::{ComponentConfig, Pipeline};
 use super::pipeline_tests;
+use super::read::Settings;
 use super::resolve::{Edge, Outputs, resolve};
 use super::source_file::SourceFile;
 use super::substitute::Environment;
@@ -122,6 +125,7 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
     let pipelines = load::pipelines(&documents, job.environment, &catalogue::All, &mut diagnostics);
     warn_of_empty(&pipelines, &mut diagnostics);
     let mut used = UsedFiles::default();
+    let mut outlines: HashMap<ComponentId, Outline> = HashMap::new();
     let mut plans: HashMap<ComponentId, Plan> = HashMap::new();
     let mut settings: HashMap<ComponentId, Written> = HashMap::new();
     let mut buffers: HashMap<ComponentId, BufferSettings> = HashMap::new();
@@ -131,18 +135,21 @@ pub(crate) fn compile(job: Job<'_>) -> Compiled {
             if let Some(buffer) = pipeline.read_buffer(component, BufferSettings::check, &mut diagnostics) {
                 buffers.insert(id.clone(), buffer);
             }
-            if let Some((plan, written)) = read(pipeline, component, job, &mut used, &mut diagnostics) {
-                settings.insert(id.clone(), written);
-                plans.insert(id, plan);
+            if let Some((outline, sound)) = read(pipeline, component, job, &mut used, &mut diagnostics) {
+                outlines.insert(id.clone(), outline);
+                if let Some((plan, written)) = sound {
+                    settings.insert(id.clone(), written);
+                    plans.insert(id, plan);
+                }
             }
         }
     }
     let outputs = |pipeline: &Pipeline<'_>, component: &ComponentConfig<'_>| {
-        let plan = plans.get(&ComponentId::new(&pipeline.id, &component.id))?;
-        Some(Outputs { main: plan.has_main(), ports: plan.ports() })
+        outlines.get(&ComponentId::new(&pipeline.id, &component.id))?.outputs.clone()
     };
     let edges = resolve(&pipelines, outputs, &mut diagnostics);
-    addresses::refuse_shared(&pipelines, &plans, job.taken, &mut diagnostics);
+    let listens = |id: &ComponentId| outlines.get(id)?.listens;
+    addresses::refuse_shared(&pipelines, listens, job.taken, &mut diagnostics);
     warn_of_unknown_fields(&pipelines, &plans, &edges, job.conditions, &mut diagnostics);
     let tests = if job.tests {
         pipeline_tests::read(&pipelines, outputs, &edges, job.conditions, &mut diagnostics)
@@ -188,25 +195,48 @@ fn of_file(pipeline: &Pipeline<'_>, used: &UsedFiles) -> u64 {
     hasher.finish()
 }
 
-/// Reads and checks a component's settings; also as they were written.
+/// What others may go by of a component, also of one whose settings have mistakes.
+struct Outline {
+    outputs: Option<Outputs>,
+    listens: Option<SocketAddr>,
+}
+
+impl Outline {
+    fn of(settings: &Settings<Plan>, listed: &Component) -> Self {
+        let outputs = |plan: &Plan| Outputs { main: plan.has_main(), ports: plan.ports() };
+        let usual = || (listed.parse)(DeTable::parse(listed.example).ok()?).ok().as_ref().map(outputs);
+        Self {
+            outputs: settings.whatever(|plan, repairs| {
+                let own = outputs(plan);
+                // A setting that had to be repaired may have named an output, unless all of the type have the same.
+                (repairs.are_none() || usual().as_ref() == Some(&own)).then_some(own)
+            }),
+            listens: settings.whatever(|plan, _| match plan {
+                Plan::Source(source) => source.listens(),
+                _ => None,
+            }),
+        }
+    }
+}
+
+/// Reads and checks a component's settings: what is known of it, and if nothing is wrong its plan, also as it was
+/// written.
 fn read(
     pipeline: &Pipeline<'_>,
     component: &ComponentConfig<'_>,
     job: Job<'_>,
     used: &mut UsedFiles,
     diagnostics: &mut Diagnostics,
-) -> Option<(Plan, Written)> {
+) -> Option<(Outline, Option<(Plan, Written)>)> {
     let name = component.known_type(pipeline, &catalogue::All, diagnostics)?;
     let listed = catalogue::find(component.kind, name)?;
     let mut settings = pipeline.read(component, listed.example, listed.parse, diagnostics)?;
-    let mut report = Report::default();
-    if let Some(plan) = settings.as_written() {
-        used.hand_to(plan, &pipeline.id, job.instead, &mut report, diagnostics);
-        plan.describe().check(&mut Check { report: &mut report, conditions: job.conditions });
-    }
-    // With one mistake told, others are told too, but not those that may come of it.
-    let own = report.problems().iter().filter(|problem| !settings.explains(problem));
-    pipeline.report(component, own, diagnostics);
+    let problems = settings.check(|plan, repairs, report| {
+        used.hand_to(plan, repairs, &pipeline.id, job.instead, report, diagnostics);
+        plan.describe().check(&mut Check { report, conditions: job.conditions });
+    });
+    pipeline.report(component, &problems, diagnostics);
+    let outline = Outline::of(&settings, listed);
     if let Some(buffer) = &component.buffer
         && !listed.inputs.is_empty()
         && buffer.get_ref().get("type").is_some_and(|kind| kind.get_ref().as_str() == Some("disk"))
@@ -214,29 +244,33 @@ fn read(
         let message = format!("`{}` keeps what it receives on disk itself", component.id);
         diagnostics.push(pipeline.origin.error(buffer.span(), &message).help("leave `buffer` out"));
     }
-    let mut plan = settings.sound()?;
-    let mut written = written(name, component.table.get_ref(), &mut plan, &pipeline.origin);
-    if let Some(migrate) = &component.migrate {
-        if matches!(plan, Plan::Transform(_)) {
-            let message = format!("`{}` keeps no state that could migrate", component.id);
-            diagnostics.push(pipeline.origin.error(migrate.span(), &message).help("leave `migrate` out"));
-        }
-        let name = migrate.get_ref().name();
-        written.add("migrate".to_owned(), setting(&name, format!("{name:?}")));
-    }
-    if let Plan::Source(source) = &plan
-        && job.once
-        && !source.ends()
+    if let Some(migrate) = &component.migrate
+        && settings.whatever(|plan, _| Some(matches!(plan, Plan::Transform(_)))) == Some(true)
     {
-        let message = format!("`{}` has no end, and a run with --once ends with its input", component.id);
-        diagnostics.push(pipeline.origin.error(component.id_span.clone(), &message).help(
-            match plan.describe().name() {
-                "generator" => "give it a `count`, or run without --once",
-                _ => "run without --once",
-            },
-        ));
+        let message = format!("`{}` keeps no state that could migrate", component.id);
+        diagnostics.push(pipeline.origin.error(migrate.span(), &message).help("leave `migrate` out"));
     }
-    Some((plan, written))
+    let sound = settings.sound().map(|mut plan| {
+        let mut written = written(name, component.table.get_ref(), &mut plan, &pipeline.origin);
+        if let Some(migrate) = &component.migrate {
+            let name = migrate.get_ref().name();
+            written.add("migrate".to_owned(), setting(&name, format!("{name:?}")));
+        }
+        if let Plan::Source(source) = &plan
+            && job.once
+            && !source.ends()
+        {
+            let message = format!("`{}` has no end, and a run with --once ends with its input", component.id);
+            diagnostics.push(pipeline.origin.error(component.id_span.clone(), &message).help(
+                match plan.describe().name() {
+                    "generator" => "give it a `count`, or run without --once",
+                    _ => "run without --once",
+                },
+            ));
+        }
+        (plan, written)
+    });
+    Some((outline, sound))
 }
 
 /// The pipelines that have errors, or belong to one that has.

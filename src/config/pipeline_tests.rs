@@ -7,7 +7,7 @@ use std::sync::Arc;
 use logd_sdk::ComponentId;
 use logd_sdk::component::Kind;
 use logd_sdk::condition::{Condition, Conditions};
-use logd_sdk::report::{KeyPath, Report};
+use logd_sdk::report::{KeyPath, Report, Severity};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -84,24 +84,26 @@ impl Reader<'_> {
         let origin = &self.pipeline.origin;
         let known = Known { also: &[], example: EXAMPLE };
         let mut settings = read::read(origin, table.clone(), known, deserialize::<TestSettings>, diagnostics)?;
-        let mut report = Report::default();
         let mut found = None;
-        if let Some(written) = settings.as_written() {
-            written.check(&mut report);
-            if !names.insert(written.name.clone()) {
+        let problems = settings.check(|written, repairs, report| {
+            written.check(report);
+            if !repairs.concern(&"name".into()) && !names.insert(written.name.clone()) {
                 report.error("name", "a test of this file already has this name").help("give it one of its own");
             }
-            found =
-                Some((self.inserts(written, &mut report), self.expectations(written, table.get_ref(), &mut report)));
+            let (inserts, expectations) =
+                (self.inserts(written, report), self.expectations(written, table.get_ref(), report));
+            if let (Some(inserts), Some(expectations)) = (&inserts, &expectations)
+                && !expectations.is_empty()
+            {
+                self.warn_of_unseen(inserts, expectations, report);
+            }
+            found = inserts.zip(expectations);
+        });
+        origin.report(table.get_ref(), table.span(), &problems, diagnostics);
+        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+            return None;
         }
-        if let Some((Some(inserts), Some(expectations))) = &found
-            && !expectations.is_empty()
-        {
-            self.warn_of_unseen(inserts, expectations, &mut report);
-        }
-        let own = report.problems().iter().filter(|problem| !settings.explains(problem));
-        origin.report(table.get_ref(), table.span(), own, diagnostics);
-        let (Some((Some(inserts), Some(expectations))), false) = (found, report.has_errors()) else { return None };
+        let (inserts, expectations) = found?;
         Some(PipelineTest {
             pipeline: self.pipeline.id.clone(),
             file: Arc::clone(origin.file()),

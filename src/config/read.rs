@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use logd_sdk::report::{Problem, Segment, Severity};
+use logd_sdk::report::{KeyPath, Problem, Report, Segment, Severity};
 use logd_sdk::settings::Fault;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
@@ -41,30 +41,59 @@ pub struct Known<'k> {
 /// Settings, and what had to be repaired before they could be read.
 #[derive(Debug)]
 pub struct Settings<T> {
-    value: T,
-    repaired: Vec<Path>,
-    /// Whether something was put in that nobody wrote.
-    invented: bool,
+    /// As they could be read; where something was put in that nobody wrote, once with each of two such things, or not at
+    /// all.
+    readings: Vec<T>,
+    repairs: Repairs,
+}
+
+/// Where settings were repaired.
+#[derive(Debug)]
+pub struct Repairs(Vec<Path>);
+
+impl Repairs {
+    /// Whether nothing had to be repaired.
+    pub fn are_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of them changed the setting at `key`, what is in it or what it is in.
+    pub fn concern(&self, key: &KeyPath) -> bool {
+        let key = key.0.as_slice();
+        self.0.iter().any(|path| path.starts_with(key) || !path.is_empty() && key.starts_with(path))
+    }
+
+    /// Whether one of them may explain `problem`. Warnings can wait until all is sound.
+    fn explain(&self, problem: &Problem) -> bool {
+        !self.are_none() && problem.severity == Severity::Warning || self.concern(&problem.key)
+    }
 }
 
 impl<T> Settings<T> {
     /// The settings, if nothing was wrong with them.
     pub fn sound(self) -> Option<T> {
-        self.repaired.is_empty().then_some(self.value)
+        self.repairs.are_none().then_some(self.readings.into_iter().next()).flatten()
     }
 
-    /// The settings, if nothing in them was made up: what is wrong with them is the user's, unless a repair
-    /// [explains](Self::explains) it.
-    pub fn as_written(&mut self) -> Option<&mut T> {
-        (!self.invented).then_some(&mut self.value)
+    /// What `check` finds wrong with them beside what a repair may explain. Of settings in which something was made up
+    /// that is what it finds whatever was made up.
+    pub fn check(&mut self, mut check: impl FnMut(&mut T, &Repairs, &mut Report)) -> Vec<Problem> {
+        let Self { readings, repairs } = self;
+        let found = readings.iter_mut().map(|reading| {
+            let mut report = Report::default();
+            check(reading, repairs, &mut report);
+            let own = report.into_problems().into_iter().filter(|problem| !repairs.explain(problem));
+            own.collect::<Vec<_>>()
+        });
+        let both = |one: Vec<Problem>, other: Vec<Problem>| one.into_iter().filter(|one| other.contains(one)).collect();
+        found.reduce(both).unwrap_or_default()
     }
 
-    /// Whether a repair may explain `problem`, for it changed that setting, what is in it or what it is in. Warnings can
-    /// wait until all is sound.
-    pub fn explains(&self, problem: &Problem) -> bool {
-        let key = problem.key.0.as_slice();
-        let concerns = |path: &Path| path.starts_with(key) || !path.is_empty() && key.starts_with(path);
-        !self.repaired.is_empty() && problem.severity == Severity::Warning || self.repaired.iter().any(concerns)
+    /// What `ask` finds in them, whatever was made up.
+    pub fn whatever<A: PartialEq>(&self, ask: impl Fn(&T, &Repairs) -> Option<A>) -> Option<A> {
+        let mut answers = self.readings.iter().map(|reading| ask(reading, &self.repairs));
+        let first = answers.next()??;
+        answers.all(|answer| answer.as_ref() == Some(&first)).then_some(first)
     }
 }
 
@@ -83,8 +112,15 @@ pub fn read<'r, T>(
     for _ in 0..MOST_REPAIRS {
         match parse(Spanned::new(span.clone(), table.clone())) {
             Ok(value) => {
-                let invented = !reader.stand_ins.is_empty();
-                return Some(Settings { value, repaired: reader.repaired, invented });
+                let mut readings = vec![value];
+                if !reader.stand_ins.is_empty() {
+                    let others = reader.stand_ins.exchange(&mut table).then(|| parse(Spanned::new(span, table)));
+                    match others {
+                        Some(Ok(other)) => readings.push(other),
+                        _ => readings.clear(),
+                    }
+                }
+                return Some(Settings { readings, repairs: Repairs(reader.repaired) });
             }
             Err(error) => reader.repair(&mut table, &error)?,
         }

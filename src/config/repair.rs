@@ -94,20 +94,43 @@ pub(super) fn remove(table: &mut DeTable<'_>, path: &[Segment]) -> bool {
 /// The span of the first value that was put in; the following ones have those before it.
 const PUT_IN: usize = usize::MAX;
 
-/// Values that settings may accept in place of a missing one, so that the next mistake shows.
-const STAND_INS: [&str; 8] = ["'x'", "1", "true", "[]", "{}", "'1s'", "'1 B'", "'127.0.0.1:1'"];
+/// Values that settings may accept in place of a missing one, so that the next mistake shows; beside each another of
+/// its kind and far from it, by which shows what is due to the value alone.
+const STAND_INS: [(&str, &str); 8] = [
+    ("'x'", "'y'"),
+    ("1", "1000000000"),
+    ("true", "false"),
+    ("[]", "[]"),
+    ("{}", "{}"),
+    ("'1s'", "'30000d'"),
+    ("'1 B'", "'1 TiB'"),
+    ("'127.0.0.1:1'", "'127.0.0.2:2'"),
+];
 
 /// Missing keys that values were put in for.
 #[derive(Debug, Default)]
 pub(super) struct StandIns {
-    places: Vec<(Path, Vec<DeValue<'static>>)>,
+    places: Vec<Place>,
+}
+
+/// A value, and another of its kind.
+type Pair = (DeValue<'static>, DeValue<'static>);
+
+#[derive(Debug)]
+struct Place {
+    path: Path,
+    /// What may be put in, the next one last.
+    untried: Vec<Pair>,
+    /// The other one of what stands there.
+    other: DeValue<'static>,
 }
 
 impl StandIns {
     /// Puts the first stand-in at `path`: a new key, or an element that there is.
     pub(super) fn add(&mut self, table: &mut DeTable<'_>, path: Path) -> bool {
-        let values = STAND_INS.iter().rev().filter_map(|text| Some(DeValue::parse(text).ok()?.into_inner()));
-        self.places.push((path, values.collect()));
+        let value = |text| Some(DeValue::parse(text).ok()?.into_inner());
+        let untried = STAND_INS.iter().rev().filter_map(|(one, other)| Some((value(one)?, value(other)?))).collect();
+        self.places.push(Place { path, untried, other: DeValue::Boolean(true) });
         self.next(table, self.places.len() - 1)
     }
 
@@ -123,18 +146,35 @@ impl StandIns {
 
     /// Where it stands.
     pub(super) fn path(&self, place: usize) -> &Path {
-        &self.places[place].0
+        &self.places[place].path
     }
 
-    /// Tries these words first.
+    /// Tries the first of these words next.
     pub(super) fn prefer(&mut self, place: usize, words: Vec<String>) {
-        self.places[place].1.extend(words.into_iter().take(1).map(|word| DeValue::String(word.into())));
+        let mut words = words.into_iter().map(|word| DeValue::String(word.into()));
+        if let Some(first) = words.next() {
+            let other = words.next().unwrap_or_else(|| first.clone());
+            self.places[place].untried.push((first, other));
+        }
     }
 
     /// Puts the next one there; false if there is none left.
     pub(super) fn next(&mut self, table: &mut DeTable<'_>, place: usize) -> bool {
-        let (path, values) = &mut self.places[place];
-        let Some(value) = values.pop() else { return false };
+        let Some((value, other)) = self.places[place].untried.pop() else { return false };
+        self.places[place].other = other;
+        self.put(table, place, value)
+    }
+
+    /// Puts the other one of its kind in the place of each.
+    pub(super) fn exchange(&self, table: &mut DeTable<'_>) -> bool {
+        // One may have been given up since, with the table that it was in.
+        let here = |place: &usize| get(table, self.path(*place)).is_some();
+        let places: Vec<usize> = (0..self.places.len()).filter(here).collect();
+        places.into_iter().all(|place| self.put(table, place, self.places[place].other.clone()))
+    }
+
+    fn put(&self, table: &mut DeTable<'_>, place: usize, value: DeValue<'static>) -> bool {
+        let path = self.path(place);
         let span = PUT_IN - place..PUT_IN - place;
         let stand_in = Spanned::new(span.clone(), value);
         match path.split_last() {
@@ -183,6 +223,8 @@ mod tests {
         assert_eq!(stand_in.get_ref().as_str(), Some("x"));
         assert_eq!(stand_ins.at(&stand_in.span()), Some(0));
         assert_eq!(stand_ins.at(&(3..5)), None);
+        assert!(stand_ins.exchange(&mut table));
+        assert_eq!(get(&table, &path("b.d")).unwrap().get_ref().as_str(), Some("y"));
         assert!((1..STAND_INS.len()).all(|_| stand_ins.next(&mut table, 0)));
         assert!(!stand_ins.next(&mut table, 0));
         assert!(stand_ins.add(&mut table, path("a.1")));

@@ -25,7 +25,7 @@ use super::pipeline::{ComponentConfig, Pipeline, WrittenInput};
 use super::suggest;
 
 /// The outputs of a component.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outputs {
     /// Whether it has one with its own name.
     pub main: bool,

@@ -14,6 +14,7 @@ use logd_sdk::report::Report;
 
 use super::diagnostic::Diagnostics;
 use super::load::{self, Texts};
+use super::read::Repairs;
 use super::source_file::SourceFile;
 
 /// Where a file is, and whether no message may show a line of it.
@@ -29,17 +30,18 @@ pub(super) struct UsedFiles {
 }
 
 impl UsedFiles {
-    /// Gives the settings of a component of `pipeline` the files that they name. That one can't be read goes into
-    /// `report`, that it is no text into `diagnostics`.
+    /// Gives the settings of a component of `pipeline` the files that they name, but for those where something was
+    /// repaired. That one can't be read goes into `report`, that it is no text into `diagnostics`.
     pub(super) fn hand_to(
         &mut self,
         plan: &mut Plan,
+        repairs: &Repairs,
         pipeline: &str,
         instead: &Texts,
         report: &mut Report,
         diagnostics: &mut Diagnostics,
     ) {
-        for (key, setting) in plan.files() {
+        for (key, setting) in plan.files().into_iter().filter(|(key, _)| !repairs.concern(key)) {
             let (path, is_hidden) = (setting.path().to_owned(), setting.is_hidden());
             self.users.entry(pipeline.to_owned()).or_default().insert((path.clone(), is_hidden));
             let read = || match load::bytes(&path, instead) {

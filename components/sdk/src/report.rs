@@ -100,6 +100,12 @@ impl Report {
         &self.problems
     }
 
+    /// As [`problems`](Self::problems), to be kept.
+    #[must_use]
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
     /// Whether one of the problems is an error.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)

@@ -193,22 +193,42 @@ fn shows_how_it_is_written() {
 
 #[test]
 fn a_repair_explains_what_comes_of_it() {
-    let repaired = |path: &[&str]| super::Settings {
-        value: (),
-        repaired: vec![path.iter().map(|&key| key.into()).collect()],
-        invented: false,
-    };
+    let repaired = |path: &[&str]| Repairs(vec![path.iter().map(|&key| key.into()).collect()]);
     let explains = |path: &[&str], key: &[&str]| {
         let mut report = Report::default();
         let key = KeyPath(key.iter().map(|&key| key.into()).collect());
-        repaired(path).explains(report.error(key, ""))
+        repaired(path).explain(report.error(key, ""))
     };
     assert!(explains(&["auth", "user"], &["auth"]));
     assert!(explains(&["auth", "user"], &[]));
     assert!(explains(&["auth"], &["auth", "user"]));
     assert!(!explains(&["auth", "user"], &["auth", "token"]));
     assert!(!explains(&[], &["auth"]), "an unknown key at the top explains no other");
-    assert!(repaired(&["auth"]).explains(Report::default().warning("path", "")));
+    assert!(repaired(&["auth"]).explain(Report::default().warning("path", "")));
+}
+
+#[test]
+fn what_is_found_beside_a_mistake_is_told_unless_it_may_come_of_it() {
+    let mut diagnostics = Diagnostics::default();
+    let text = "mode = 'up'\nfield = 'a'\nsize = 5\nworkers = 3\nthreshold = 7.0\n";
+    let document = Document::new(SourceFile::new("a.toml", text), &mut diagnostics);
+    let (table, origin) = document.table(&|_| None, &mut diagnostics);
+    let known = Known { also: &[], example: EXAMPLE };
+    let table = Spanned::new(0..0, table);
+    let mut settings = read(&origin, table, known, deserialize::<super::tests::Settings>, &mut diagnostics).unwrap();
+    let found = settings.check(|settings, _, report| {
+        report.error("threshold", "is 7 whatever `size` is");
+        report.error("size", "is not what it was");
+        report.error("workers", format!("are too many for {}", settings.size));
+        report.warning("mode", "can wait");
+        if settings.size.as_secs() < 60 {
+            report.error("mode", "does not go with so small a size");
+        }
+    });
+    assert_eq!(found.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(), ["is 7 whatever `size` is"]);
+    assert_eq!(settings.whatever(|settings, _| settings.workers), Some(NonZeroU32::new(3).unwrap()));
+    assert_eq!(settings.whatever(|settings, _| Some(settings.size)), None);
+    assert!(settings.sound().is_none());
 }
 
 #[test]

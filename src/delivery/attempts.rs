@@ -71,7 +71,12 @@ impl Shared {
         loop {
             let error = match tokio::time::timeout(timeout, attempt()).await {
                 Ok(Ok(())) if backoff.failures() == 0 => return,
-                Ok(Ok(())) => return health.well(),
+                Ok(Ok(())) => {
+                    health.well();
+                    tracing::info!(component = %self.account.component(), attempts = backoff.failures() + 1,
+                        "The service answers again.");
+                    return;
+                }
                 Ok(Err(error)) => format!("{error:#}"),
                 Err(_) => format!("no answer within {timeout:?}"),
             };
@@ -167,7 +172,11 @@ impl Shared {
         if retry.is_empty() {
             match error {
                 Some(error) => account.health().ill(error),
-                None => account.health().well(),
+                None if account.health().well() => {
+                    tracing::info!(component = %account.component(), attempts = backoff.failures() + 1,
+                        "Events are delivered again.");
+                }
+                None => {}
             }
             return Ok((retry, Duration::ZERO));
         }

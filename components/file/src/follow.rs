@@ -84,6 +84,14 @@ impl Follow {
     /// See [`Source::seek`](logd_sdk::source::Source::seek).
     pub(crate) fn seek(&mut self, position: &[u8]) -> anyhow::Result<()> {
         let places: Vec<Place> = snapshot::decode(VERSION, position)?;
+        match &places[..] {
+            [] => {}
+            [place] => tracing::info!(file = ?place.path, byte = place.offset, "Going on in the middle of a file."),
+            _ => {
+                let bytes: u64 = places.iter().map(|place| place.offset).sum();
+                tracing::info!(files = places.len(), bytes, "Going on where files were read up to.");
+            }
+        }
         self.places = places.iter().map(|place| (place.id, place.clone())).collect();
         self.reader.as_mut().context("files are being read already")?.resume(places);
         Ok(())

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Health(Arc<Mutex<Option<String>>>);
 
 impl Health {
-    /// It works.
-    pub fn well(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// It works. Returns whether it did not before.
+    pub fn well(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }
 
     /// It does not, for this reason, in one line and without a secret.

@@ -144,6 +144,7 @@ impl Source for ClassicSource {
         self.pace = Pace::from(state.seen);
         (self.seen, self.stop) = (state.seen, state.stop);
         self.feed.labels = None;
+        tracing::info!(log = state.position.lines, "Going on with the log of this number.");
         Ok(())
     }
 }

@@ -133,6 +133,7 @@ impl Source for ScenarioSource {
         self.pace = self.plan.pace(state.seen);
         self.seen = state.seen;
         self.feed.labels = None;
+        tracing::info!(log = state.place.lines, "Going on with the log of this number.");
         Ok(())
     }
 }

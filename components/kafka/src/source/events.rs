@@ -94,7 +94,9 @@ impl Events {
         let news = self.news();
         match news.disconnected.as_ref().or(news.refused.as_ref()) {
             Some(reason) => self.health.ill(reason),
-            None => self.health.well(),
+            None => {
+                self.health.well();
+            }
         }
     }
 

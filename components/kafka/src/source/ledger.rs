@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use logd_sdk::snapshot;
 
+/// So many partitions are named where it is said where a source goes on.
+const SHOWN: usize = 8;
+
 /// A partition of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
@@ -91,6 +94,9 @@ impl Ledger {
     /// It can't be read.
     pub(crate) fn restore(&self, position: &[u8]) -> anyhow::Result<()> {
         let (number, offsets): Position = snapshot::decode(VERSION, position)?;
+        let shown = offsets.iter().take(SHOWN).map(|(topic, number, next)| format!("{topic}/{number}:{next}"));
+        let next = shown.collect::<Vec<_>>().join(" ");
+        tracing::info!(partitions = offsets.len(), next, "Going on at these offsets.");
         let mut inner = self.lock();
         inner.positions = number;
         inner.entries = offsets

@@ -107,10 +107,14 @@ fn in_value(span: Range<usize>, value: &DeValue<'_>, secret: bool, text: &str, p
     }
 }
 
-/// Whether what is written is a variable without a default, and nothing more.
+/// Whether what is written is a variable, and nothing more: `${NAME}`, `${NAME:-}` or `${NAME:?message}`. A default is
+/// written out.
 fn is_variable(written: &str) -> bool {
-    let name = written.trim_matches(['"', '\'']).strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    name.is_some_and(|name| name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'))
+    let inner = written.trim_matches(['"', '\'']).strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    inner.is_some_and(|inner| {
+        let rest = inner.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
+        rest.len() < inner.len() && !rest.contains('}') && (["", ":-"].contains(&rest) || rest.starts_with(":?"))
+    })
 }
 
 /// In lines that are no TOML everything behind the name of a secret and `=` is hidden, to the end.
@@ -195,6 +199,9 @@ mod tests {
             ("tokens = ['canary', 'canary']", "tokens = ['***'   , '***'   ]"),
             ("[token]\na = 'canary'", "[token]\na = '***'   "),
             ("token = '${TOKEN}'", "token = '${TOKEN}'"),
+            ("token = '${TOKEN:-}'", "token = '${TOKEN:-}'"),
+            ("token = '${TOKEN:?say it}'", "token = '${TOKEN:?say it}'"),
+            ("token = '${A:?}canary${B}'", "token = '***'             "),
             ("token = '${TOKEN:-canary}'", "token = '***'             "),
             ("source = '.token = 1'", "source = '.token = 1'"),
             ("[broken]\nx = 'y'", "[broken]\nx = 'y'"),

@@ -105,7 +105,15 @@ impl Generations {
         let numbers = numbers(&self.folder)?;
         ensure!(steps > 0, "say how many generations to go back: 1 or more");
         let Some(place) = numbers.len().checked_sub(steps + 1) else {
-            bail!("there are {} generations, the one in use among them", numbers.len());
+            let secret = self.last.pipelines.iter().filter(|(_, kept)| kept.texts.is_empty());
+            let secret = secret.map(|(id, _)| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+            let because = match secret.as_str() {
+                "" => String::new(),
+                secret => {
+                    format!("; none is kept of {secret}, where a secret is written out: put ${{NAME}} in its place")
+                }
+            };
+            bail!("there are {} generations, the one in use among them{because}", numbers.len());
         };
         read(&self.folder, numbers[place])
     }
@@ -209,12 +217,15 @@ mod tests {
         let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (path, paths) = (folder.path().join("p.toml"), [folder.path().to_owned()]);
         let mut generations = Generations::open(data.path()).unwrap();
-        let secret =
-            pipeline("redis") + "url = \"redis://h\"\nauth.password = \"canary\"\ndata_type = \"list\"\nkey = \"k\"\n";
-        fs::write(&path, secret).unwrap();
-        generations.keep(&compiled(&paths, &Texts::new()), String::new()).unwrap();
+        let settings = "endpoint = \"redis://h\"\npassword = \"canary\"\ndata_type = \"list\"\nkey = \"k\"\n";
+        fs::write(&path, pipeline("redis") + settings + "encoding.codec = \"json\"\n").unwrap();
+        let secret = compiled(&paths, &Texts::new());
+        assert_eq!(secret.mistakes().collect::<Vec<_>>(), Vec::<String>::new());
+        generations.keep(&secret, String::new()).unwrap();
         let kept = |number: u64| fs::read_to_string(super::path(&data.path().join(FOLDER), number)).unwrap_or_default();
         assert!(!kept(1).contains("canary"));
+        let refused = generations.back(1).unwrap_err().to_string();
+        assert!(refused.contains("none is kept of `p`, where a secret is written out"), "{refused}");
         for turn in 0..MOST + 5 {
             fs::write(&path, pipeline("blackhole") + &"#\n".repeat(turn)).unwrap();
             generations.keep(&compiled(&paths, &Texts::new()), String::new()).unwrap();

@@ -18,11 +18,11 @@ use crate::daemon::Generations;
 #[derive(Args, Debug)]
 pub(super) struct Configuration {
     /// The daemon's settings; without it ./logd.toml, then /etc/logd/logd.toml, then the defaults
-    #[arg(long, value_name = "FILE", env = "LOGD_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "LOGD_CONFIG", global = true)]
     pub(super) config: Option<PathBuf>,
 
     /// A pipeline file, or a folder of them (may be given more than once)
-    #[arg(short = 'c', long = "pipelines", value_name = "FILE_OR_DIR")]
+    #[arg(short = 'c', long = "pipelines", value_name = "FILE_OR_DIR", global = true)]
     pub(super) pipelines: Vec<PathBuf>,
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::dashboards::{self, Query};
 use super::pipelines::with_kafka_alone;
 use super::{file, folder, text};
+use crate::faults::alone;
 use crate::support::{Place, Running, Said, free_address, run};
 
 /// What the shipped pipelines have none of: dead letters, lost events, a sink with errors, and one with a disk buffer.
@@ -137,6 +138,8 @@ impl Prometheus {
 
 #[test]
 fn every_query_of_every_dashboard_and_rule_returns_data() {
+    // With Kafka and Prometheus it takes the machine from tests that measure.
+    let _alone = alone();
     let place = Place::new();
     place.write("pipelines/analysis.toml", with_kafka_alone());
     place.write("pipelines/logs.toml", text("deploy/pipelines/logs.toml"));

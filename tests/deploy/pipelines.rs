@@ -25,6 +25,7 @@ fn the_shipped_pipelines_and_settings_are_valid() {
     let said = run(Place::new()
         .logd()
         .env("LOGD_PASSWORD", "0123456789abcdef")
+        .env("WEBHOOK_URL", "http://127.0.0.1:8686/")
         .args(["validate", "--no-environment", "--deny-warnings", "--format", "json", "--config"])
         .arg(file("deploy/logd.toml"))
         .arg("-c")

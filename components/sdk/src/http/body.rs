@@ -170,9 +170,10 @@ impl Store {
         Self { kept: Kept::Whole(Bytes::new()), length: 0, limit, share: Share::for_body(budget), announced: 0 }
     }
 
-    /// Adds a piece that is owned: the first is kept as it is.
+    /// Adds a piece that is owned. One that is all of the body is kept as it is; of others nothing is held on to, so that
+    /// the connection reads the next one into the same memory, which the processor's cache still has.
     fn push(&mut self, data: Bytes) -> Result<(), Refusal> {
-        if self.length > 0 {
+        if self.length > 0 || self.announced > data.len() {
             return self.extend(&data);
         }
         self.count(data.len())?;

@@ -11,7 +11,7 @@ use logd_sdk::erased::AnySink;
 use logd_sdk::outputs::Discard;
 use logd_sdk::sink::{Attempt, Delivery};
 use logd_sdk::{Batch, Port};
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, watch};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) rate: Option<RateLimit>,
     /// Where the sink can't tell a repeat.
     pub(crate) journal: Option<Journal>,
+    /// How many deliveries have failed and wait to be tried again.
+    pub(crate) waiting: watch::Sender<usize>,
 }
 
 impl Shared {
@@ -128,7 +130,9 @@ impl Shared {
                 batch = Arc::new(batch.select(&retry));
                 self.begin(&batch)?;
             }
+            self.waiting.send_modify(|waiting| *waiting += 1);
             tokio::time::sleep(wait).await;
+            self.waiting.send_modify(|waiting| *waiting -= 1);
         }
         Ok(took)
     }

@@ -13,10 +13,10 @@ use anyhow::Context as _;
 use logd_sdk::Batch;
 use logd_sdk::erased::AnySink;
 use logd_sdk::sink::Delivery;
-use tokio::sync::RwLock;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{RwLock, watch};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::attempts::{Shared, parts};
 use super::concurrency::Limit;
@@ -106,6 +106,7 @@ impl Driver {
                 limit,
                 rate,
                 journal,
+                waiting: watch::Sender::new(0),
             }),
             inlet,
             commands,
@@ -145,12 +146,22 @@ impl Driver {
         }
     }
 
-    /// Gives up what it has received and not delivered, once what is under way has come to its end or `patience` is over:
-    /// what is cut off then counts as not delivered.
+    /// Gives up what it has received and not delivered, once all that is under way has come to its end or has failed, or
+    /// `patience` is over: what is cut off then counts as not delivered.
     pub(crate) async fn hand_over(mut self, patience: Duration) -> anyhow::Result<HandedOver> {
         let deadline = Instant::now() + patience;
-        while let Ok(Some(settled)) = timeout_at(deadline, self.deliveries.join_next_with_id()).await {
-            self.settle(settled)?;
+        let mut waiting = self.shared.waiting.subscribe();
+        loop {
+            let under_way = self.deliveries.len();
+            tokio::select! {
+                biased;
+                settled = self.deliveries.join_next_with_id() => match settled {
+                    Some(settled) => self.settle(settled)?,
+                    None => break,
+                },
+                _ = waiting.wait_for(|waiting| *waiting >= under_way) => break,
+                () = sleep_until(deadline) => break,
+            }
         }
         let undelivered = self.undelivered().await?;
         Ok(HandedOver { sink: Arc::clone(&self.shared.sink), undelivered, to_commit: self.to_commit })

@@ -6,6 +6,7 @@ use logd_sdk::Batch;
 use logd_sdk::sink::{Attempt, Delivery};
 
 use super::super::graph::Node;
+use super::super::written::Setting;
 use super::*;
 use crate::testing::{
     Asked, Bench, Function, Numbers, Recorder, eventually, fails_at, note, noted, sink, source, transform,
@@ -224,6 +225,28 @@ fn busy(switch: &Arc<AtomicBool>) -> Recorder {
         Some(if is_busy { Attempt::failed(batch, "busy") } else { Attempt::delivered() })
     };
     Recorder { answer: Arc::new(answer), ..Recorder::new() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_waits_to_try_again_is_replaced_at_once() {
+    let is_busy = Arc::new(AtomicBool::new(true));
+    let recorder = busy(&is_busy);
+    let numbers = Numbers { pause: Duration::from_millis(1), ..Numbers::new(2000) };
+    let nodes = |threshold: u64| {
+        let mut changed = sink("sink", &recorder, &[(0, 0)]);
+        changed.written.add("threshold".to_owned(), Setting { shown: threshold.to_string(), hash: threshold });
+        vec![source("source", &numbers), changed]
+    };
+    let bench = Bench::new();
+    let part = bench.start(nodes(1)).await;
+    // By then it waits for seconds.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let start = Instant::now();
+    let part = bench.reload(part, nodes(2), async || {}).await;
+    assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
+    is_busy.store(false, Ordering::Relaxed);
+    assert_eq!(part.end().await, Outcome::Finished);
+    complete(&recorder, 2000);
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,6 +69,11 @@ struct Aggregate {
 }
 
 fn read_settings(text: &str) -> (Option<Settings>, Vec<Diagnostic>) {
+    let (settings, diagnostics) = repaired_settings(text);
+    (settings.and_then(super::Settings::sound), diagnostics)
+}
+
+fn repaired_settings(text: &str) -> (Option<super::Settings<Settings>>, Vec<Diagnostic>) {
     let environment = |name: &str| match name {
         "ON" => Some("true".to_owned()),
         "LIMIT" => Some("2.5".to_owned()),
@@ -81,7 +86,7 @@ fn read_settings(text: &str) -> (Option<Settings>, Vec<Diagnostic>) {
     let table = Spanned::new(0..0, table);
     let known = Known { also: &["type", "inputs"], example: EXAMPLE };
     let settings = read(&origin, table, known, deserialize::<Settings>, &mut diagnostics);
-    (settings.and_then(super::Settings::sound), diagnostics.sorted())
+    (settings, diagnostics.sorted())
 }
 
 /// How the settings may be written.
@@ -209,13 +214,9 @@ fn a_repair_explains_what_comes_of_it() {
 
 #[test]
 fn what_is_found_beside_a_mistake_is_told_unless_it_may_come_of_it() {
-    let mut diagnostics = Diagnostics::default();
     let text = "mode = 'up'\nfield = 'a'\nsize = 5\nworkers = 3\nthreshold = 7.0\n";
-    let document = Document::new(SourceFile::new("a.toml", text), &mut diagnostics);
-    let (table, origin) = document.table(&|_| None, &mut diagnostics);
-    let known = Known { also: &[], example: EXAMPLE };
-    let table = Spanned::new(0..0, table);
-    let mut settings = read(&origin, table, known, deserialize::<super::tests::Settings>, &mut diagnostics).unwrap();
+    let (settings, _) = repaired_settings(text);
+    let mut settings = settings.expect("repaired");
     let found = settings.check(|settings, _, report| {
         report.error("threshold", "is 7 whatever `size` is");
         report.error("size", "is not what it was");

@@ -239,8 +239,8 @@ async fn a_sink_that_waits_to_try_again_is_replaced_at_once() {
     };
     let bench = Bench::new();
     let part = bench.start(nodes(1)).await;
-    // By then it waits for seconds.
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    // By then it waits for far longer than a reload takes.
+    eventually("five failures", || part.account("sink").tally().errors >= 5).await;
     let start = Instant::now();
     let part = bench.reload(part, nodes(2), async || {}).await;
     assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());

@@ -108,8 +108,14 @@ impl Describe for Reading {
 
 impl SinkPlan for Writing {
     fn delivery(&self) -> Delivery {
-        // A full buffer is waited for without an end: that is the back-pressure.
-        Delivery { attempt_timeout: std::time::Duration::MAX, ..Delivery::default() }
+        Delivery {
+            // What comes while the disk syncs is written as one, for the next sync.
+            max_events: 1000,
+            max_bytes: 1 << 20,
+            // A full buffer is waited for without an end: that is the back-pressure.
+            attempt_timeout: std::time::Duration::MAX,
+            ..Delivery::default()
+        }
     }
 
     fn succeeds(&self, before: &dyn SinkPlan) -> bool {

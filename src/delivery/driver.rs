@@ -205,7 +205,6 @@ impl Driver {
                 Some(command) = self.commands.recv() => self.apply(command).await,
                 () = &mut probe, if probing => probing = false,
                 () = std::future::ready(()), if is_settled => self.close().await?,
-                () = sleep_until(due), if self.gathering.is_some() && room => self.ready.extend(self.gathering.take()),
                 arrival = self.inlet.next(), if room && is_open => match arrival? {
                     Arrival::Batch(parcel) => {
                         self.links.account.received(parcel.batch.len() as u64, parcel.event_bytes);
@@ -221,6 +220,8 @@ impl Driver {
                     Arrival::End => self.wait(Stage::Last(true)),
                     Arrival::Close => self.wait(Stage::Last(false)),
                 },
+                // Behind what has come already: with a timeout of zero, all that waits is sent as one.
+                () = sleep_until(due), if self.gathering.is_some() && room => self.ready.extend(self.gathering.take()),
             }
         }
         self.linger().await

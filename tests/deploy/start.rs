@@ -20,6 +20,9 @@ const PORTS: [&str; 9] = [
     "ALARMS_ADDRESS",
 ];
 
+/// What two JVMs and all that backfill take where other tests run beside: how quick it is, other tests say.
+const LIMIT: Duration = Duration::from_secs(200);
+
 /// The script, which is told to stop on every path, and given the time for it: killed, it would leave its services.
 struct System(Option<Running>);
 
@@ -61,14 +64,17 @@ fn the_whole_system_starts_and_stops_as_one() {
     }
     let [.., webhook] = &ports;
     command.env("WEBHOOK_URL", format!("http://127.0.0.1:{webhook}/")).env("LOG_RATE", "20");
-    command.env("LOGD", env!("CARGO_BIN_EXE_logd")).env("DATA", place.path("data")).env("START_TIMEOUT", "200");
+    command
+        .env("LOGD", env!("CARGO_BIN_EXE_logd"))
+        .env("DATA", place.path("data"))
+        .env("START_TIMEOUT", LIMIT.as_secs().to_string());
     let mut system = System(Some(Running::start(command.arg("--local").stdin(Stdio::null()))));
 
     // One after the other, each in its time.
     for service in ["kafka", "redis", "elasticsearch", "prometheus"] {
-        system.running().wait_for(service, |start| start.err().contains(&format!("{service} is ready")));
+        system.running().wait_within(LIMIT, service, |start| start.err().contains(&format!("{service} is ready")));
     }
-    system.running().wait_for("start", |start| start.err().contains("Started."));
+    system.running().wait_within(LIMIT, "start", |start| start.err().contains("Started."));
     let [_, _, redis, elasticsearch, _, _, telemetry, api, _] = &ports;
     let told = system.running().out();
     for address in [
@@ -79,7 +85,7 @@ fn the_whole_system_starts_and_stops_as_one() {
         assert!(told.contains(&address), "nobody is told of {address}: {told}");
     }
 
-    system.running().wait_for("alarm", |start| start.out().contains(" OPEN payment-service health: "));
+    system.running().wait_within(LIMIT, "alarm", |start| start.out().contains(" OPEN payment-service health: "));
     let total = || asked("redis-cli", &["-p", redis, "HGET", "metrics", "total_logs"]).parse::<u64>().unwrap_or(0);
     let before = total();
     system.running().wait_for("more logs", |_| total() > before);

@@ -36,6 +36,11 @@ fn a_broken_file_changes_nothing_and_a_good_one_is_taken_over() {
     let lines = logd.out().lines().count();
     logd.wait_for("further log line", |logd| logd.out().lines().count() > lines + 10);
 
+    // Nothing changes by that either, but it is said.
+    place.write("pipelines/p.toml", pipeline(100, "text"));
+    logd.wait_for("relief", |logd| logd.err().contains("INFO Files have no mistakes any more. pipelines=\"p\""));
+    assert!(!logd.err().contains("reloaded"), "{}", logd.err());
+
     place.write("pipelines/p.toml", pipeline(200, "text"));
     logd.wait_for("reload", |logd| logd.err().contains("reloaded"));
     let lines = logd.out().lines().count();
@@ -258,7 +263,9 @@ fn commands_say_what_an_edit_does_and_undo_it() {
     logd.signal("TERM");
     assert!(logd.end().0.success());
     let (code, said) = command(&place, &["status"]);
-    assert!(code == Some(69) && said.contains("no logd runs"), "{said}");
+    assert!(code == Some(69) && said.contains("no logd runs with the data folder ./data;"), "{said}");
+    let (code, said) = command(&place, &["plan"]);
+    assert!(code == Some(2) && said.contains("no logd runs") && said.contains("0 go on as they are"), "{said}");
 }
 
 /// Its file is followed too, as far as that can be done.
@@ -297,6 +304,24 @@ fn the_daemons_own_settings_follow_their_file() {
     assert!(code == Some(78) && said.contains("logd.toml:2:"), "{said}");
     logd.wait_for("message", |logd| logd.err().contains("logd.toml:2:"));
     assert!(logd.err().contains("; the settings stay as they are"), "{}", logd.err());
+
+    place.write("logd.toml", own(&second, "info", ""));
+    logd.wait_for("relief", |logd| logd.err().contains("logd.toml has no mistakes any more"));
+    logd.signal("TERM");
+    assert!(logd.end().0.success());
+}
+
+/// It need not be there at the start.
+#[test]
+fn settings_that_are_written_later_are_followed() {
+    let place = Place::new();
+    place.write("pipelines/p.toml", pipeline(100, "text"));
+    let mut logd = Running::start(place.logd().args(["run", "--telemetry-address", "127.0.0.1:0"]));
+    logd.wait_for("start", |logd| logd.err().contains("Started."));
+    for interval in ["200ms", "300ms"] {
+        place.write("logd.toml", format!("checkpoint.interval = \"{interval}\"\n"));
+        logd.wait_for("reload", |logd| logd.err().contains(&format!("→ \"{interval}\"")));
+    }
     logd.signal("TERM");
     assert!(logd.end().0.success());
 }

@@ -79,7 +79,7 @@ impl Explain {
                     Exit::Unavailable
                 })
             }
-            None => self.running.ask(&Command::Told(self.id.clone()), |_, answer| self.explain(read(answer)?)),
+            None => self.running.ask(&Command::Told(self.id.clone()), |answer| self.explain(read(&answer)?)),
         }
     }
 

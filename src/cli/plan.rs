@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Exit;
 use super::running::{Format, Running, read};
-use super::settings::{compile_at, print, show};
+use super::settings::{compile_at, print, say, show};
 use crate::admin::control::Command;
 use crate::config::daemon::DaemonSettings;
 use crate::daemon::Preview;
@@ -35,10 +35,12 @@ impl Plan {
             };
             return self.compare(&settings);
         }
-        self.running.ask(&Command::Plan, |settings, answer| match answer {
-            // Nothing runs: all would be new.
-            None => Ok(self.compare(settings)),
-            answer => Ok(self.tell(&read(answer)?)),
+        self.running.ask_if_any(&Command::Plan, |settings, answer| match answer {
+            Some(answer) => Ok(self.tell(&read(&answer)?)),
+            None => {
+                say(&format!("logd: {}; all would be new\n", self.running.nobody(settings)));
+                Ok(self.compare(settings))
+            }
         })
     }
 

@@ -7,7 +7,7 @@ use logd_sdk::settings::Address;
 
 use super::Exit;
 use super::settings::{Configuration, read_settings, say, show};
-use crate::config::daemon::DaemonSettings;
+use crate::config::daemon::{DaemonSettings, SEARCHED};
 use crate::daemon::{self, Ended, Options, Own, Watch};
 use crate::telemetry::{Log, LogFormat};
 use crate::topology::Workers;
@@ -89,7 +89,9 @@ impl Run {
         let paths = self.configuration.paths(&settings);
         // Before the files are read, so that no edit is missed. A one-shot heeds none.
         let own_file = DaemonSettings::find(self.configuration.config.as_deref());
-        let watched = if self.once { Vec::new() } else { own_file.iter().chain(&paths).cloned().collect() };
+        // One that is not there yet is followed once it is.
+        let looked_for = own_file.clone().unwrap_or_else(|| SEARCHED[0].into());
+        let watched = if self.once { Vec::new() } else { paths.iter().cloned().chain([looked_for]).collect() };
         let watch = Watch::new(&watched);
         let compiled = if self.once || self.strict {
             self.configuration.compile(&settings, self.once)

@@ -1,10 +1,11 @@
 //! The commands that ask the daemon that runs: `logd reload`, `logd plan`, `logd status`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use serde::de::DeserializeOwned;
+use tokio::runtime::{Builder, Runtime};
 
 use super::Exit;
 use super::settings::{Configuration, say, tell};
@@ -33,60 +34,59 @@ pub(super) enum Format {
 
 impl Running {
     /// Asks, and gives the answer to `then`; says what went wrong, if something did.
-    pub(super) fn ask(
+    pub(super) fn ask(&self, command: &Command, then: impl FnOnce(Answer) -> anyhow::Result<Exit>) -> Exit {
+        self.ask_if_any(command, |settings, answer| then(answer.with_context(|| self.nobody(settings))?))
+    }
+
+    /// The same where a daemon need not run.
+    pub(super) fn ask_if_any(
         &self,
         command: &Command,
         then: impl FnOnce(&DaemonSettings, Option<Answer>) -> anyhow::Result<Exit>,
     ) -> Exit {
+        self.with_runtime(|settings, runtime| {
+            then(settings, runtime.block_on(control::ask(self.data_dir(settings), command))?)
+        })
+    }
+
+    /// Asks for events, and gives each to `shown` for as long as that wants more.
+    pub(super) fn follow(&self, command: &Command, shown: impl FnMut(&str) -> bool) -> Exit {
+        self.with_runtime(|settings, runtime| {
+            let followed = runtime.block_on(control::follow(self.data_dir(settings), command, shown))?;
+            followed.map(|()| Exit::Ok).with_context(|| self.nobody(settings))
+        })
+    }
+
+    fn with_runtime(&self, asked: impl FnOnce(&DaemonSettings, &Runtime) -> anyhow::Result<Exit>) -> Exit {
         let settings = match self.configuration.settings() {
             Ok(settings) => settings,
             Err(exit) => return exit,
         };
-        let data_dir = self.data_dir.as_ref().unwrap_or(&settings.data_dir);
-        let asked = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(control::ask(data_dir, command))
-        };
-        asked().and_then(|answer| then(&settings, answer)).unwrap_or_else(|error| {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.map_err(Into::into).and_then(|runtime| asked(&settings, &runtime)).unwrap_or_else(|error| {
             say(&format!("logd: {error:#}\n"));
             Exit::Unavailable
         })
     }
-}
 
-impl Running {
-    /// Asks for events, and gives each to `shown` for as long as that wants more.
-    pub(super) fn follow(&self, command: &Command, shown: impl FnMut(&str) -> bool) -> Exit {
-        let settings = match self.configuration.settings() {
-            Ok(settings) => settings,
-            Err(exit) => return exit,
-        };
-        let data_dir = self.data_dir.as_ref().unwrap_or(&settings.data_dir);
-        let followed = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(control::follow(data_dir, command, shown))?.context(NOBODY)
-        };
-        followed().map_or_else(
-            |error| {
-                say(&format!("logd: {error:#}\n"));
-                Exit::Unavailable
-            },
-            |()| Exit::Ok,
-        )
+    fn data_dir<'a>(&'a self, settings: &'a DaemonSettings) -> &'a Path {
+        self.data_dir.as_ref().unwrap_or(&settings.data_dir)
+    }
+
+    /// That there is no daemon.
+    pub(super) fn nobody(&self, settings: &DaemonSettings) -> String {
+        let folder = self.data_dir(settings).display();
+        format!("no logd runs with the data folder {folder}; say which with --data-dir")
     }
 }
 
-/// What the answer of a daemon says, which must be there.
-pub(super) fn read<T: DeserializeOwned>(answer: Option<Answer>) -> anyhow::Result<T> {
+/// What the answer of a daemon says.
+pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
     match answer {
-        Some(Answer::Done(said)) => serde_json::from_str(&said).context("the daemon is of another version"),
-        Some(Answer::Failed(why) | Answer::Refused(why)) => bail!(why),
-        None => bail!(NOBODY),
+        Answer::Done(said) => serde_json::from_str(said).context("the daemon is of another version"),
+        Answer::Failed(why) | Answer::Refused(why) => bail!("{why}"),
     }
 }
-
-/// There is no daemon.
-const NOBODY: &str = "no logd runs with this data folder; say which with --data-dir";
 
 /// Bring what runs in line with the pipeline files, and say what came of it
 #[derive(Args, Debug)]
@@ -98,7 +98,7 @@ pub(super) struct Reload {
 /// Run the pipeline files as they were before; the files stay as they are, and count again at the next edit or reload
 #[derive(Args, Debug)]
 pub(super) struct Rollback {
-    /// How many versions to go back
+    /// How many versions to go back; a rollback makes a version too, so that the next one undoes it
     #[arg(default_value_t = 1)]
     steps: usize,
 
@@ -108,12 +108,12 @@ pub(super) struct Rollback {
 
 impl Rollback {
     pub(super) fn execute(self) -> Exit {
-        self.running.ask(&Command::Rollback(self.steps), |_, answer| Ok(tell(&answer.context(NOBODY)?)))
+        self.running.ask(&Command::Rollback(self.steps), |answer| Ok(tell(&answer)))
     }
 }
 
 impl Reload {
     pub(super) fn execute(self) -> Exit {
-        self.running.ask(&Command::Reload, |_, answer| Ok(tell(&answer.context(NOBODY)?)))
+        self.running.ask(&Command::Reload, |answer| Ok(tell(&answer)))
     }
 }

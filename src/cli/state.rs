@@ -115,7 +115,7 @@ impl Place<'_> {
                     let graph = self.configuration.compile_good(self.settings).graph;
                     state::list(store, &state::plans(std::iter::once(&graph)))
                 })?,
-                answer => read(answer)?,
+                Some(answer) => read(&answer)?,
             };
         }
         Ok(print(&match format {

@@ -28,13 +28,13 @@ const SPAN: Duration = Duration::from_millis(500);
 
 impl Status {
     pub(super) fn execute(self) -> Exit {
-        self.running.ask(&Command::Status, |_, answer| {
-            let first: Overview = read(answer)?;
+        self.running.ask(&Command::Status, |answer| {
+            let first: Overview = read(&answer)?;
             if self.format == Format::Json {
                 return Ok(print(&(serde_json::to_string_pretty(&first)? + "\n")));
             }
             thread::sleep(SPAN);
-            Ok(self.running.ask(&Command::Status, |_, answer| Ok(print(&text(&first, &read(answer)?, SPAN)))))
+            Ok(self.running.ask(&Command::Status, |answer| Ok(print(&text(&first, &read(&answer)?, SPAN)))))
         })
     }
 }

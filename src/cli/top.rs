@@ -32,8 +32,8 @@ impl Top {
     pub(super) fn execute(self) -> Exit {
         let (mut before, mut is_read): (Option<Overview>, bool) = (None, true);
         for _ in 0..self.count.unwrap_or(u64::MAX) {
-            let exit = self.running.ask(&Command::Status, |_, answer| {
-                let now: Overview = read(answer)?;
+            let exit = self.running.ask(&Command::Status, |answer| {
+                let now: Overview = read(&answer)?;
                 let shown = text(before.as_ref().unwrap_or(&now), &now, EVERY);
                 before = Some(now);
                 // A reader that has had enough ends it.

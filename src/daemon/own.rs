@@ -1,6 +1,6 @@
 //! The daemon's own settings, which follow edits of `logd.toml` as pipelines follow those of their files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
@@ -47,6 +47,8 @@ pub(crate) struct Own {
     api: Option<(Host, Say)>,
     /// What the file asks for and can't be had, as it was said last.
     refused: Vec<String>,
+    /// Whether it had mistakes when it was read last.
+    is_broken: bool,
 }
 
 /// Metrics and health, at an address.
@@ -83,7 +85,7 @@ struct Edit {
 impl Own {
     /// With `settings` in force, which `read` reads again.
     pub(crate) fn new(settings: DaemonSettings, read: Read, log: Log) -> Self {
-        Self { settings, read, log, server: None, api: None, refused: Vec::new() }
+        Self { settings, read, log, server: None, api: None, refused: Vec::new(), is_broken: false }
     }
 
     /// The settings in force.
@@ -151,18 +153,20 @@ impl Own {
             Err(mistakes) => {
                 mistakes.iter().for_each(|mistake| tracing::error!("{mistake}; the settings stay as they are."));
                 verdict.mistakes = mistakes;
+                self.is_broken = true;
                 return verdict;
             }
         };
+        if std::mem::take(&mut self.is_broken) {
+            tracing::info!("{NAME} has no mistakes any more.");
+        }
         if refused != self.refused {
             refused.iter().for_each(|refused| tracing::warn!("{NAME}: {refused}."));
             self.refused.clone_from(&refused);
         }
         verdict.failed = refused.into_iter().map(|refused| format!("{NAME}: {refused}")).collect();
-        let mut told = Vec::new();
-        for SettingChange { setting, old, new } in changes.into_iter().filter(|change| !is_fixed(&change.setting)) {
-            told.push(format!("{setting} {} → {}", old.unwrap_or_default(), new.unwrap_or_default()));
-        }
+        let told = changes.iter().filter(|change| !is_fixed(&change.setting));
+        let told: Vec<String> = told.map(ToString::to_string).collect();
         if told.is_empty() {
             return verdict;
         }
@@ -208,8 +212,9 @@ impl Own {
             old: old.get(setting).cloned(),
             new: new.get(setting).cloned(),
         };
-        let mut changes: Vec<_> =
-            new.keys().filter(|setting| old.get(*setting) != new.get(*setting)).map(change).collect();
+        let settings_of_both: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let differ = settings_of_both.into_iter().filter(|setting| old.get(*setting) != new.get(*setting));
+        let mut changes: Vec<_> = differ.map(change).collect();
         if changes.iter().all(|change| !change.setting.starts_with("api.")) && !settings.has_same_api(&self.settings) {
             let hidden = Some("***".to_owned());
             changes.push(SettingChange { setting: "api, a secret".to_owned(), old: hidden.clone(), new: hidden });
@@ -236,6 +241,8 @@ fn leaves(settings: &DaemonSettings) -> BTreeMap<String, String> {
                     add(&if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") }, value, leaves);
                 }
             }
+            // Not set.
+            Value::Null => {}
             value => drop(leaves.insert(prefix.to_owned(), value.to_string())),
         }
     }

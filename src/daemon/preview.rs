@@ -193,9 +193,8 @@ impl fmt::Display for Preview {
                 Action::Remove => '-',
             };
             writeln!(f, "{sign} {name} ({what})")?;
-            for SettingChange { setting, old, new } in settings {
-                let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(not set)".to_owned());
-                writeln!(f, "    {setting}: {} → {}", shown(old), shown(new))?;
+            for change in settings {
+                writeln!(f, "    {change}")?;
             }
             for note in notes {
                 writeln!(f, "    {note}")?;

@@ -19,13 +19,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::body::{Body, Ends};
+use super::congestion::{Activity, Congestion};
 use super::edge::{Message, Receiver, Sender, edge};
 use super::fresh::{Fresh, Made, New};
 use super::graph::{Graph, Input, Node};
 use super::inlet::Inlet;
 use super::kept::Migrate;
 use super::keyed_node::{KeyedNode, Shards};
-use super::node::{Activity, Links, Pipeline};
+use super::node::{Links, Pipeline};
 use super::outlets::Outlets;
 use super::pause::Pause;
 use super::salvage::{Left, Salvage};
@@ -124,6 +125,7 @@ pub(crate) async fn rebuild(
     let (reports, received) = unbounded_channel();
     let (mut bodies, mut members, mut accounts) = (Vec::new(), Vec::new(), Vec::new());
     let ((ask, pause), mut goes_on, mut anew) = (Pause::new(), false, BTreeSet::new());
+    let congestions: Vec<Arc<Congestion>> = graph.nodes.iter().map(|_| Arc::default()).collect();
     for (place, node) in graph.nodes.iter().enumerate() {
         let mut left = salvage.take(&node.id);
         let durable = left.as_ref().map_or_else(Durable::default, |left| left.body.links().reporter.slot());
@@ -132,8 +134,16 @@ pub(crate) async fn rebuild(
         let outputs = (0..node.ports().len()).map(|port| graph.output(&Input::new(place, port)));
         let taps = outputs.map(|output| environment.taps.of(&output)).collect();
         let ends = Ends {
-            outlets: Arc::new(Outlets::new(&node.ports(), edges.take_outlets(place), taps, letters, pause.clone())),
+            outlets: Arc::new(Outlets::new(
+                &node.ports(),
+                edges.take_outlets(place),
+                taps,
+                letters,
+                pause.clone(),
+                Arc::clone(&congestions[place]),
+            )),
             inlet: Inlet::new(edges.take_inlet(place)),
+            upstream: graph.upstream(place).into_iter().map(|place| Arc::clone(&congestions[place])).collect(),
             reporter: Reporter::new(place, reports.clone(), Arc::clone(&durable)),
             line: (sender.clone(), commands),
         };
@@ -223,7 +233,7 @@ impl Place<'_> {
         let New { made, context, account } = new;
         let links = self.links(account, context.epochs.clone());
         let Self { node, environment, ends, is_own, .. } = self;
-        let Ends { inlet, line: (_, commands), .. } = ends;
+        let Ends { inlet, upstream, line: (_, commands), .. } = ends;
         let saved = environment.store.load(&node.id)?;
         let mut position = position.or_else(|| saved.position_of(node.component_type()).cloned());
         let (parallelism, workers) = (environment.workers.count() + 1, environment.workers);
@@ -254,7 +264,7 @@ impl Place<'_> {
                 let shards = Shards::new(keyed.as_ref(), workers.count());
                 let timing = |timing| if environment.by_events { by_events(timing) } else { timing };
                 let watermarks = keyed.timing().map(|its| Watermarks::new(timing(its), environment.clock.clone()));
-                let (partition, activity) = (context.partition(""), Activity::new());
+                let (partition, activity) = (context.partition(""), Activity::new(upstream));
                 let mut keyed = KeyedNode {
                     keyed,
                     shards,

@@ -135,6 +135,15 @@ impl Graph {
         }
     }
 
+    /// The places of all that the events of the node at `place` come through.
+    pub(crate) fn upstream(&self, place: usize) -> BTreeSet<usize> {
+        let (mut found, mut open) = (BTreeSet::new(), vec![place]);
+        while let Some(place) = open.pop() {
+            open.extend(self.nodes[place].inputs.iter().map(|input| input.node).filter(|node| found.insert(*node)));
+        }
+        found
+    }
+
     /// The place of a component.
     pub(crate) fn place(&self, id: &ComponentId) -> Option<usize> {
         self.nodes.iter().position(|node| node.id == *id)

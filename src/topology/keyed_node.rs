@@ -11,10 +11,11 @@ use logd_sdk::keyed::{Floor, Split, Step, shard_of};
 use logd_sdk::{Batch, Clock, Outputs, Partition, Time};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::congestion::Activity;
 use super::edge::{Parcel, Room};
 use super::inlet::{Arrival, Inlet};
 use super::kept::Kept;
-use super::node::{Activity, Finished, Links, Pipeline};
+use super::node::{Finished, Links, Pipeline};
 use super::outlets::Splits;
 use super::splitter::Splitter;
 use super::suspects::{ENOUGH, message, others, spans};
@@ -38,7 +39,7 @@ pub(crate) struct KeyedNode {
     pub(crate) links: Links,
     /// How many batches may be split at once.
     pub(crate) parallelism: usize,
-    /// For how long it could receive.
+    /// For how long it could have heard something.
     pub(crate) activity: Activity,
     /// Do the work.
     pub(crate) workers: Workers,
@@ -221,9 +222,10 @@ impl KeyedNode {
         self.keyed.gather(step, &mut outputs)?;
         self.links.account.busy(start.elapsed());
         drop(batch);
-        let sending = Instant::now();
+        self.activity.active();
         self.links.outlets.settle(outputs, Splits::default(), &self.links.account).await?;
-        self.activity.blocked(sending.elapsed());
+        // While it waited for room it could hear nothing.
+        self.activity.skip();
         Ok(())
     }
 

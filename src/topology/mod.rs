@@ -3,6 +3,7 @@
 
 mod body;
 mod build;
+mod congestion;
 mod diff;
 mod edge;
 mod fresh;

@@ -181,27 +181,3 @@ impl<T> Drop for Pipeline<T> {
         }
     }
 }
-
-/// Measures for how long a task has been able to receive.
-pub(crate) struct Activity {
-    /// Time spent waiting for those downstream.
-    blocked: Duration,
-    started: Instant,
-}
-
-impl Activity {
-    /// Begins now.
-    pub(crate) fn new() -> Self {
-        Self { blocked: Duration::ZERO, started: Instant::now() }
-    }
-
-    /// Sending took this long, while nothing could be received.
-    pub(crate) fn blocked(&mut self, took: Duration) {
-        self.blocked += took;
-    }
-
-    /// How long the task has been able to receive: what a partition's silence is measured by.
-    pub(crate) fn active(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.blocked)
-    }
-}

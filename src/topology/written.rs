@@ -1,6 +1,7 @@
 //! A component's settings as they were written, to tell one version from another and to say where they differ.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// What was written, setting by setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,13 @@ pub(crate) struct SettingChange {
     pub(crate) old: Option<String>,
     /// What it is, if it is there.
     pub(crate) new: Option<String>,
+}
+
+impl fmt::Display for SettingChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [old, new] = [&self.old, &self.new].map(|value| value.as_deref().unwrap_or("(not set)"));
+        write!(f, "{}: {old} → {new}", self.setting)
+    }
 }
 
 impl Written {

@@ -100,3 +100,37 @@ fn what_comes_while_a_receiver_is_silent_waits_and_follows() {
     let silent = |receiver: &mut Receiver| receiver.set(Mood::Silent);
     trouble("request.timeout = \"2s\"\n", silent, |receiver| receiver.set(Mood::Quick), Some("no answer"));
 }
+
+/// What waits for it upstream reaches the others later on the clock, but not too late.
+#[test]
+fn nothing_is_late_beside_a_receiver_that_is_away() {
+    let windows = "[sources.logs]\ntype = \"generator\"\nrate = 2000\n\
+        [transforms.parsed]\ntype = \"parse\"\ninputs = [\"logs\"]\nformat = \"json\"\ntimestamp.field = \"timestamp\"\n\
+        [transforms.counted]\ntype = \"window\"\ninputs = [\"parsed\"]\nsize = \"1s\"\nidle_timeout = \"1s\"\nallowed_lateness = \"0s\"\n\
+        aggregates.count = { fn = \"count\" }\n\
+        [sinks.seen]\ntype = \"blackhole\"\ninputs = [\"counted\"]\n";
+    let away = format!(
+        "{windows}[sinks.away]\ntype = \"http\"\ninputs = [\"parsed\"]\nuri = \"http://{}/\"\nencoding.codec = \"json\"\n",
+        free_address()
+    );
+    let mut daemon = Daemon::new(&away);
+    daemon.place.write("logd.toml", "limits.memory = \"1 MiB\"\n");
+    daemon.start();
+    let events = |daemon: &Daemon| daemon.sum("logd_component_received_events_total{", &["component_id=\"counted\""]);
+    let (mut last, mut since) = (0.0, Instant::now());
+    daemon.wait_for("standstill", |daemon| {
+        let now = events(daemon);
+        if last != now {
+            (last, since) = (now, Instant::now());
+        }
+        last > 0.0 && since.elapsed() > Duration::from_millis(500)
+    });
+    // Far longer than a partition may be silent.
+    daemon.watch(Duration::from_secs(4), |_| {});
+    assert_eq!(events(&daemon), last);
+
+    daemon.place.write("pipelines/pipeline.toml", windows);
+    daemon.wait_for("what has waited", |daemon| events(daemon) > last + 8000.0);
+    assert_eq!(daemon.sum("logd_component_late_events_total{", &["component_id=\"counted\""]), 0.0);
+    daemon.end("TERM");
+}

@@ -267,7 +267,8 @@ impl HttpSettings {
             retry_after: limits.retry_after,
             answers: Answers::new(context),
         };
-        Ok(HttpSource::new(Server { listener, reception, limits, tls }, origin))
+        let id = context.id.clone();
+        Ok(HttpSource::new(Server { id, listener, reception, limits, tls }, origin))
     }
 }
 

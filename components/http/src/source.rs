@@ -6,7 +6,7 @@ use anyhow::bail;
 use bytes::Bytes;
 use logd_sdk::http::{self, Limits, Listener, Tls};
 use logd_sdk::source::{Next, Source};
-use logd_sdk::{Batch, Block};
+use logd_sdk::{Batch, Block, ComponentId};
 use tokio::sync::oneshot;
 
 use crate::durable::Replay;
@@ -17,6 +17,8 @@ use crate::reception::Reception;
 /// A server that is built.
 #[derive(Debug)]
 pub(crate) struct Server {
+    /// The component's name.
+    pub(crate) id: ComponentId,
     /// Where it listens.
     pub(crate) listener: Listener,
     /// What answers.
@@ -83,14 +85,14 @@ impl HttpSource {
 
     /// Starts the server, and says that there is a partition, if it does not run yet.
     fn start(&mut self) -> Option<Batch> {
-        let Server { listener, reception, limits, tls } = *self.server.take()?;
+        let Server { id, listener, reception, limits, tls } = *self.server.take()?;
         let stopped = self.stopped.take()?;
         let partition = match &self.origin {
             Origin::Memory(memory) => memory.partition(),
             Origin::Disk(replay) => replay.partition(),
         };
         if let Ok(address) = listener.local_addr() {
-            tracing::info!(component = partition.name(), %address, tls = tls.is_some(), "Events can be sent.");
+            tracing::info!(component = %id, %address, tls = tls.is_some(), "Events can be sent.");
         }
         let notice = Batch::notice(Block::new(Bytes::new(), Arc::clone(partition)));
         match &mut self.origin {

@@ -87,7 +87,8 @@ fn check_count(url: &str, count: u64) {
 }
 
 fn ask(method: &str, url: &str) -> String {
-    let said = Command::new("curl").args(["-fsS", "-m", "30", "-X", method, url]).output().expect("curl runs");
+    let said =
+        Command::new("curl").args(["-fsS", "-m", "30", "--retry", "5", "-X", method, url]).output().expect("curl runs");
     assert!(said.status.success(), "{method} {url}: {}", String::from_utf8_lossy(&said.stderr));
     String::from_utf8_lossy(&said.stdout).into_owned()
 }

@@ -48,8 +48,9 @@ pub(crate) fn run(bench: &Bench) {
     Row::new("Kafka → parse → Redis, the classic keys").events(bench.logs, own).share(round.share).print();
     let ((), [idle, _]) = while_reading([&service, &other], || thread::sleep(IDLE));
     Row::new("reads of the classic keys, on an idle machine").waits(&idle).print();
-    let (_, [paced, _]) = while_reading([&service, &other], || measure(&mut once(&generator(), &service)));
+    let (_, [paced, beside]) = while_reading([&service, &other], || measure(&mut once(&generator(), &service)));
     Row::new("the same while logd writes 150,000 logs/s there").within(&paced, READ).print();
+    Row::new("the same while logd writes 150,000 logs/s to another Redis").waits(&beside).print();
     Row::new("the same at full speed, to another Redis").waits(&meanwhile).print();
     Row::new("the same at full speed, there").waits(&waits).print();
 }

@@ -1,6 +1,6 @@
 //! `logd run`: the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use logd_sdk::settings::Address;
@@ -89,10 +89,14 @@ impl Run {
         let paths = self.configuration.paths(&settings);
         // Before the files are read, so that no edit is missed. A one-shot heeds none.
         let own_file = DaemonSettings::find(self.configuration.config.as_deref());
-        // One that is not there yet is followed once it is.
-        let looked_for = own_file.clone().unwrap_or_else(|| SEARCHED[0].into());
-        let watched = if self.once { Vec::new() } else { paths.iter().cloned().chain([looked_for]).collect() };
-        let watch = Watch::new(&watched);
+        let watched = if self.once { Vec::new() } else { own_file.iter().chain(&paths).cloned().collect() };
+        let mut watch = Watch::new(&watched);
+        if own_file.is_none() && !self.once {
+            // One that is not there yet is followed once it is.
+            let files = SEARCHED.iter().filter_map(|file| std::path::absolute(file).ok());
+            let files: Vec<PathBuf> = files.filter(|file| file.parent().is_some_and(Path::is_dir)).collect();
+            watch.expect(&files);
+        }
         let compiled = if self.once || self.strict {
             self.configuration.compile(&settings, self.once)
         } else {

@@ -387,13 +387,7 @@ impl Fleet {
             let mistakes = errors.filter(|found| found.file.stem() == file.id).map(ToString::to_string).collect();
             (file.id.clone(), Broken { pipeline: file.id.clone(), since, mistakes })
         });
-        let broken: BTreeMap<String, Broken> = broken.collect();
-        let mended = self.broken.keys().filter(|id| self.files.contains_key(*id) && !broken.contains_key(*id));
-        let mended: Vec<&str> = mended.map(String::as_str).collect();
-        if !mended.is_empty() {
-            tracing::info!(pipelines = mended.join(", "), "Files have no mistakes any more.");
-        }
-        self.broken = broken;
+        self.broken = broken.collect();
     }
 
     /// Stops a unit. What its components have left is kept for those that go on, and for a while for the others.

@@ -257,7 +257,13 @@ async fn follow(
 /// Reading them panicked.
 pub(super) async fn read_again(fleet: &mut Fleet, files: &mut Files) -> anyhow::Result<Verdict> {
     let of_settings = files.own.reload(fleet).await;
-    let compiled = files.compile().await?;
+    let (compiled, broken) = (files.compile().await?, fleet.broken());
+    let mended = broken.into_iter().map(|broken| broken.pipeline);
+    let mended: Vec<String> =
+        mended.filter(|id| compiled.files.iter().any(|file| file.id == *id && file.accepted)).collect();
+    if !mended.is_empty() {
+        tracing::info!(pipelines = mended.join(", "), "Files have no mistakes any more.");
+    }
     let mut verdict = take_over(fleet, &compiled, files).await;
     verdict.add(of_settings);
     if let Err(error) = files.own.follow_api(fleet).await {

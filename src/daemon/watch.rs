@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use notify::event::ModifyKind;
@@ -26,7 +26,16 @@ pub(crate) struct Watch {
     noticed: Option<Instant>,
     watcher: Option<notify::RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
-    used: Arc<Mutex<BTreeSet<PathBuf>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+/// What decides whether an event may be an edit.
+#[derive(Default)]
+struct Known {
+    /// Files that are read, or would be.
+    files: BTreeSet<PathBuf>,
+    /// Folders in which any other file may be one to read, too.
+    folders: BTreeSet<PathBuf>,
 }
 
 impl Watch {
@@ -34,11 +43,11 @@ impl Watch {
     pub(crate) fn new(paths: &[PathBuf]) -> Self {
         // One hint that nobody has heard yet says as much as many.
         let (sender, hints) = channel(1);
-        let used: Arc<Mutex<BTreeSet<PathBuf>>> = Arc::default();
-        let known = Arc::clone(&used);
+        let known: Arc<Mutex<Known>> = Arc::default();
+        let asked = Arc::clone(&known);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // A watcher that has lost events means that anything may have changed.
-            if event.map_or(true, |event| matters(&event, &known.lock().unwrap_or_else(PoisonError::into_inner))) {
+            if event.map_or(true, |event| asked.lock().unwrap_or_else(PoisonError::into_inner).matters(&event)) {
                 let _ = sender.try_send(());
             }
         });
@@ -47,17 +56,24 @@ impl Watch {
                 tracing::warn!(error = %error, "Pipeline files can't be watched; send SIGHUP to reload them.");
             })
             .ok();
-        let mut watch = Self { hints, noticed: None, watcher, watched: BTreeSet::new(), used };
+        let mut watch = Self { hints, noticed: None, watcher, watched: BTreeSet::new(), known };
         watch.also(paths);
         watch
     }
 
     /// Watches the folders of these paths too.
     pub(crate) fn also(&mut self, paths: &[PathBuf]) {
-        let Some(watcher) = &mut self.watcher else { return };
+        let folders: Vec<PathBuf> = paths.iter().map(|path| folder(path)).collect();
+        self.known().folders.extend(folders);
+        self.expect(paths);
+    }
+
+    /// Watches for these files too. Whatever else goes on in their folders is no edit.
+    pub(crate) fn expect(&mut self, paths: &[PathBuf]) {
         // As the watcher names them.
         let files = paths.iter().filter_map(|path| Some(folder(path).join(path.file_name()?)));
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).extend(files);
+        self.known().files.extend(files);
+        let Some(watcher) = &mut self.watcher else { return };
         for folder in paths.iter().map(|path| folder(path)) {
             if self.watched.contains(&folder) {
                 continue;
@@ -68,6 +84,10 @@ impl Watch {
                     "A folder can't be watched; send SIGHUP after an edit in it."),
             }
         }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns when something may have changed, and nothing more has for a short while. Safe to cancel.
@@ -84,15 +104,21 @@ impl Watch {
     }
 }
 
-/// Whether an event may be an edit. Reading is none, and neither is it that somebody else's file is written in the same
-/// folder: that may be a log that never rests.
-fn matters(event: &notify::Event, used: &BTreeSet<PathBuf>) -> bool {
-    match event.kind {
-        EventKind::Access(_) => false,
-        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_) | ModifyKind::Any) => {
-            event.paths.iter().any(|path| path.extension().is_some_and(|end| end == "toml") || used.contains(path))
+impl Known {
+    /// Whether an event may be an edit. Reading is none, and neither is it that somebody else's file is written in the same
+    /// folder: that may be a log that never rests.
+    fn matters(&self, event: &notify::Event) -> bool {
+        let is_known = |path: &Path| self.files.contains(path);
+        let is_near = |path: &Path| path.ancestors().take(2).any(|folder| self.folders.contains(folder));
+        let is_pipeline = |path: &Path| is_near(path) && path.extension().is_some_and(|end| end == "toml");
+        match event.kind {
+            EventKind::Access(_) => false,
+            EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_) | ModifyKind::Any) => {
+                event.paths.iter().any(|path| is_known(path) || is_pipeline(path))
+            }
+            // An event without a path says that some were lost.
+            _ => event.paths.is_empty() || event.paths.iter().any(|path| is_known(path) || is_near(path)),
         }
-        _ => true,
     }
 }
 
@@ -161,15 +187,21 @@ mod tests {
     fn what_others_write_is_no_edit() {
         let event = |kind, path: &str| notify::Event::new(kind).add_path(PathBuf::from(path));
         let written = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
-        let used = BTreeSet::from([PathBuf::from("/p/a.vrl")]);
+        let files = ["/p/a.vrl", "/work/logd.toml"].map(PathBuf::from);
+        let known = Known { files: files.into(), folders: BTreeSet::from([PathBuf::from("/p")]) };
+        let created = EventKind::Create(notify::event::CreateKind::Any);
         for (kind, path, expected) in [
             (written, "/p/a.toml", true),
             (written, "/p/a.vrl", true),
             (written, "/p/busy.log", false),
-            (EventKind::Create(notify::event::CreateKind::Any), "/p/..data", true),
+            (created, "/p/..data", true),
+            (EventKind::Remove(notify::event::RemoveKind::Any), "/p", true),
+            (created, "/work/logd.toml", true),
+            (created, "/work/busy.log.1", false),
+            (written, "/work/other.toml", false),
             (EventKind::Access(notify::event::AccessKind::Any), "/p/a.toml", false),
         ] {
-            assert_eq!(matters(&event(kind, path), &used), expected, "{kind:?} {path}");
+            assert_eq!(known.matters(&event(kind, path)), expected, "{kind:?} {path}");
         }
     }
 }

@@ -304,11 +304,14 @@ impl Driver {
         if batch.is_empty() {
             return;
         }
-        // What came by different inputs is delivered apart.
-        let other = |waiting: &mut Gathering| waiting.batch.input() != batch.input();
-        self.ready.extend(self.gathering.take_if(other));
-        let gathered = Gathering::of(self.gathering.take(), batch, room);
         let delivery = &self.shared.delivery;
+        // What came by different inputs is delivered apart, and what would be too large together.
+        let is_apart = |waiting: &mut Gathering| {
+            let size = waiting.batch.size() + batch.size();
+            waiting.batch.input() != batch.input() || size > delivery.max_bytes
+        };
+        self.ready.extend(self.gathering.take_if(is_apart));
+        let gathered = Gathering::of(self.gathering.take(), batch, room);
         if gathered.batch.len() >= delivery.max_events || gathered.batch.size() >= delivery.max_bytes {
             self.ready.push_back(gathered);
         } else {

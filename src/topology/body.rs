@@ -6,7 +6,6 @@ use logd_sdk::Plan;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
-use super::congestion::Congestion;
 use super::edge::Parcel;
 use super::inlet::Inlet;
 use super::keyed_node::KeyedNode;
@@ -35,8 +34,6 @@ pub(crate) struct Ends {
     pub(crate) outlets: Arc<Outlets>,
     /// The edges that come in.
     pub(crate) inlet: Inlet,
-    /// Of all those that its events come through.
-    pub(crate) upstream: Vec<Arc<Congestion>>,
     /// Where it reports.
     pub(crate) reporter: Reporter,
     /// What it is told, and by whom.
@@ -113,7 +110,7 @@ impl Body {
 
     /// Takes its place in a part, as it is.
     pub(crate) async fn join(&mut self, ends: Ends) {
-        let Ends { outlets, inlet, upstream, reporter, line: (sender, commands) } = ends;
+        let Ends { outlets, inlet, reporter, line: (sender, commands) } = ends;
         match self {
             Self::Source(node) => {
                 pass_on(&mut node.commands, &sender);
@@ -126,7 +123,6 @@ impl Body {
             Self::Keyed(node) => {
                 node.links.join(outlets, reporter);
                 node.inlet = inlet;
-                node.activity.join(upstream);
             }
             Self::Sink(node) => {
                 pass_on(&mut node.commands, &sender);

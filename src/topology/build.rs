@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use logd_sdk::component::Kind;
 use logd_sdk::condition::Conditions;
 use logd_sdk::erased::AnySink;
 use logd_sdk::http::{Extensions, Listeners};
@@ -19,7 +20,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::body::{Body, Ends};
-use super::congestion::{Activity, Congestion};
+use super::congestion::{Activity, Congestion, Upstream};
 use super::edge::{Message, Receiver, Sender, edge};
 use super::fresh::{Fresh, Made, New};
 use super::graph::{Graph, Input, Node};
@@ -125,7 +126,6 @@ pub(crate) async fn rebuild(
     let (reports, received) = unbounded_channel();
     let (mut bodies, mut members, mut accounts) = (Vec::new(), Vec::new(), Vec::new());
     let ((ask, pause), mut goes_on, mut anew) = (Pause::new(), false, BTreeSet::new());
-    let congestions: Vec<Arc<Congestion>> = graph.nodes.iter().map(|_| Arc::default()).collect();
     for (place, node) in graph.nodes.iter().enumerate() {
         let mut left = salvage.take(&node.id);
         let durable = left.as_ref().map_or_else(Durable::default, |left| left.body.links().reporter.slot());
@@ -134,16 +134,8 @@ pub(crate) async fn rebuild(
         let outputs = (0..node.ports().len()).map(|port| graph.output(&Input::new(place, port)));
         let taps = outputs.map(|output| environment.taps.of(&output)).collect();
         let ends = Ends {
-            outlets: Arc::new(Outlets::new(
-                &node.ports(),
-                edges.take_outlets(place),
-                taps,
-                letters,
-                pause.clone(),
-                Arc::clone(&congestions[place]),
-            )),
+            outlets: Arc::new(Outlets::new(&node.ports(), edges.take_outlets(place), taps, letters, pause.clone())),
             inlet: Inlet::new(edges.take_inlet(place)),
-            upstream: graph.upstream(place).into_iter().map(|place| Arc::clone(&congestions[place])).collect(),
             reporter: Reporter::new(place, reports.clone(), Arc::clone(&durable)),
             line: (sender.clone(), commands),
         };
@@ -200,6 +192,17 @@ pub(crate) async fn rebuild(
         handed_in.insert(node.id.clone(), snapshot);
         bodies.push((node.id.clone(), body));
     }
+    for (place, (_, body)) in bodies.iter_mut().enumerate() {
+        let Body::Keyed(keyed) = body else { continue };
+        let mut upstream = Upstream::default();
+        for before in graph.upstream(place) {
+            upstream.add(&edges.congestions[before]);
+            if graph.nodes[before].kind() == Kind::Source && !graph.nodes[before].retired {
+                upstream.add_source(accounts[before].health());
+            }
+        }
+        keyed.activity.join(upstream);
+    }
     // The coordinator knows that all are gone when the last of theirs is dropped.
     drop(reports);
     let durable = Memory { store: environment.store.clone(), dead_letters: environment.dead_letters.clone() };
@@ -233,7 +236,7 @@ impl Place<'_> {
         let New { made, context, account } = new;
         let links = self.links(account, context.epochs.clone());
         let Self { node, environment, ends, is_own, .. } = self;
-        let Ends { inlet, upstream, line: (_, commands), .. } = ends;
+        let Ends { inlet, line: (_, commands), .. } = ends;
         let saved = environment.store.load(&node.id)?;
         let mut position = position.or_else(|| saved.position_of(node.component_type()).cloned());
         let (parallelism, workers) = (environment.workers.count() + 1, environment.workers);
@@ -264,7 +267,7 @@ impl Place<'_> {
                 let shards = Shards::new(keyed.as_ref(), workers.count());
                 let timing = |timing| if environment.by_events { by_events(timing) } else { timing };
                 let watermarks = keyed.timing().map(|its| Watermarks::new(timing(its), environment.clock.clone()));
-                let (partition, activity) = (context.partition(""), Activity::new(upstream));
+                let (partition, activity) = (context.partition(""), Activity::new());
                 let mut keyed = KeyedNode {
                     keyed,
                     shards,
@@ -359,6 +362,8 @@ async fn begin(sink: &dyn AnySink, node: &Node, store: &Store) -> anyhow::Result
 struct Edges {
     outlets: Vec<Vec<Vec<Sender>>>,
     inlets: Vec<Vec<Receiver>>,
+    /// Of each component.
+    congestions: Vec<Arc<Congestion>>,
 }
 
 impl Edges {
@@ -367,6 +372,7 @@ impl Edges {
         let mut outlets: Vec<Vec<Vec<Sender>>> =
             graph.nodes.iter().map(|node| node.ports().iter().map(|_| Vec::new()).collect()).collect();
         let mut inlets = Vec::new();
+        let congestions: Vec<Arc<Congestion>> = graph.nodes.iter().map(|_| Arc::default()).collect();
         for node in &graph.nodes {
             let mut inlet = Vec::new();
             let mut waiting = salvage.waiting(&node.id);
@@ -376,6 +382,7 @@ impl Edges {
                 let name = graph.output(input);
                 let (mut sender, mut receiver) = edge(&node.buffer, capacity, EdgeMeters::new(&name, &meters));
                 sender.input = input.way;
+                sender.congestion = Arc::clone(&congestions[input.node]);
                 receiver.from_retired = graph.nodes[input.node].retired;
                 waiting.remove(&name).into_iter().flatten().for_each(|parcel| sender.pass_on(parcel));
                 outlets[input.node][input.port].push(sender);
@@ -393,7 +400,7 @@ impl Edges {
             }
             inlets.push(inlet);
         }
-        Self { outlets, inlets }
+        Self { outlets, inlets, congestions }
     }
 
     fn take_outlets(&mut self, place: usize) -> Vec<Vec<Sender>> {

@@ -12,6 +12,7 @@ use logd_sdk::erased::AnyPart;
 use logd_sdk::keyed::Split;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::congestion::Congestion;
 use super::pause::Pause;
 use super::splitter::Splitter;
 use crate::buffer::{BufferSettings, WhenFull};
@@ -100,6 +101,8 @@ pub(crate) struct Sender {
     drops: bool,
     /// By which of the receiver's inputs they come.
     pub(crate) input: u8,
+    /// Of the component that sends.
+    pub(crate) congestion: Arc<Congestion>,
 }
 
 /// The receiving end.
@@ -128,7 +131,7 @@ pub(crate) fn edge(buffer: &BufferSettings, capacity: u32, meters: EdgeMeters) -
     let splitter = Arc::<OnceLock<Splitter>>::default();
     let (own, offered) = (Arc::clone(&budget), Arc::clone(&splitter));
     let receiver = Receiver { queue: receiver, budget: own, splitter: offered, from_retired: false };
-    (Sender { queue: sender, budget, splitter, drops, input: 0 }, receiver)
+    (Sender { queue: sender, budget, splitter, drops, input: 0, congestion: Arc::default() }, receiver)
 }
 
 /// What even an empty batch takes.
@@ -156,14 +159,17 @@ impl Sender {
                 budget.meters.dropped(events);
                 return Ok(());
             }
-            Err(_) => tokio::select! {
-                biased;
-                permit = budget.free.acquire_many(size) => {
-                    permit.map_err(|_| Closed)?.forget();
-                    size
+            Err(_) => {
+                let _waiting = self.congestion.waiting();
+                tokio::select! {
+                    biased;
+                    permit = budget.free.acquire_many(size) => {
+                        permit.map_err(|_| Closed)?.forget();
+                        size
+                    }
+                    () = pause.asked() => 0,
                 }
-                () = pause.asked() => 0,
-            },
+            }
         };
         let room = Room { bytes, budget: Arc::clone(budget) };
         let parcel = Parcel { batch, event_bytes, split, input: self.input, room };

@@ -92,6 +92,7 @@ impl KeyedNode {
                     Arrival::Close => ended = Some(false),
                 },
                 _ = tick.tick(), if self.watermarks.is_some() && pipeline.is_empty() => {
+                    self.activity.look();
                     self.step(None).await?;
                 }
             }
@@ -156,8 +157,10 @@ impl KeyedNode {
     /// Takes a batch in, in its turn.
     async fn take(&mut self, prepared: Prepared, splitter: &Splitter) -> anyhow::Result<()> {
         let Prepared { batch, floors: assumed, mut split, condemned, room, .. } = prepared;
+        self.activity.hear();
         if let Some((events, reasons)) = condemned {
             self.links.outlets.bury(&events, &reasons, ENOUGH, &self.links.account).await?;
+            self.activity.skip();
         }
         let floors = self.floors(&batch);
         if !holds(&batch, &split, &assumed, &floors) {
@@ -222,7 +225,7 @@ impl KeyedNode {
         self.keyed.gather(step, &mut outputs)?;
         self.links.account.busy(start.elapsed());
         drop(batch);
-        self.activity.active();
+        self.activity.work();
         self.links.outlets.settle(outputs, Splits::default(), &self.links.account).await?;
         // While it waited for room it could hear nothing.
         self.activity.skip();

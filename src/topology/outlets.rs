@@ -7,7 +7,6 @@ use logd_sdk::erased::AnyPart;
 use logd_sdk::keyed::Split;
 use logd_sdk::{Batch, Outputs, Port};
 
-use super::congestion::Congestion;
 use super::edge::{Closed, Message, Sender};
 use super::pause::Pause;
 use super::taps::Tap;
@@ -26,7 +25,6 @@ pub(crate) struct Outlets {
     /// Keeps what leaves by `dead` and nothing reads.
     letters: DeadLetters,
     pause: Pause,
-    congestion: Arc<Congestion>,
 }
 
 /// What was split of a component's outputs, in their order, and of each in the order of its edges.
@@ -35,17 +33,15 @@ pub(crate) struct Splits(VecDeque<Option<Split<AnyPart>>>);
 
 impl Outlets {
     /// `names` are those of all ports, the main one first; `edges` has a list, and `taps` a tap, for each of them.
-    /// `congestion` tells others when there is no room on an edge.
     pub(crate) fn new(
         names: &[String],
         edges: Vec<Vec<Sender>>,
         taps: Vec<Arc<Tap>>,
         letters: DeadLetters,
         pause: Pause,
-        congestion: Arc<Congestion>,
     ) -> Self {
         let find = |name: &str| names.iter().position(|port| port == name);
-        Self { ports: edges, taps, dead: find("dead"), late: find("late"), letters, pause, congestion }
+        Self { ports: edges, taps, dead: find("dead"), late: find("late"), letters, pause }
     }
 
     /// Returns when the part shall pause. Safe to cancel.
@@ -80,7 +76,6 @@ impl Outlets {
     ) -> Result<(), Closed> {
         let events = batch.len() as u64;
         self.show(port, &batch);
-        let _sending = self.congestion.sending();
         for edge in self.edges(port) {
             edge.send(Arc::clone(&batch), bytes, splits.0.pop_front().flatten(), &self.pause).await?;
         }
@@ -127,7 +122,6 @@ impl Outlets {
     async fn special(&self, port: Option<usize>, batch: Batch) -> Result<(), Closed> {
         let (bytes, batch) = (batch.event_bytes() as u64, Arc::new(batch));
         port.into_iter().for_each(|port| self.show(Port(port), &batch));
-        let _sending = self.congestion.sending();
         for edge in port.into_iter().flat_map(|port| self.edges(Port(port))) {
             edge.send(Arc::clone(&batch), bytes, None, &self.pause).await?;
         }

@@ -103,8 +103,8 @@ impl Watermarks {
         }
     }
 
-    /// Goes on to the least watermark of the partitions that count, and returns it. `active` is how long the component
-    /// has been able to receive: time in which it waited for others makes no partition idle.
+    /// Goes on to the least watermark of the partitions that count, and returns it. `active` is how long something could
+    /// have been heard: time in which nothing could come makes no partition idle.
     pub(crate) fn advance(&mut self, active: Duration) -> Time {
         let next = if self.timing.processing_time { self.clock.now() } else { self.least(active) };
         self.state.emitted = self.state.emitted.max(next);

@@ -14,9 +14,9 @@ use crate::event::Batch;
 pub struct Delivery {
     /// A batch is sent when it has this many events.
     pub max_events: usize,
-    /// A batch is sent when it has this many bytes.
+    /// A batch is sent when it has this many bytes. It has more only if it came so large.
     pub max_bytes: usize,
-    /// A batch is sent when its first event has waited this long.
+    /// A batch is sent when its first event has waited this long; with zero, when it has all that waits already.
     pub timeout: Duration,
     /// No attempt has more events than this: what came together is divided.
     pub most_events: NonZeroUsize,

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use logd_sdk::contract;
 use logd_sdk::sink::{Attempt, Concurrency, Repeats};
@@ -9,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::checkpoint::Outcome;
-use crate::testing::{Asked, Bench, Numbers, Recorder, eventually, fails_at, noted, numbers, sink, source};
+use crate::testing::{Asked, Bench, Numbers, Recorder, eventually, fails_at, note, noted, numbers, sink, source};
 
 /// The rows of a batch whose numbers meet the condition.
 fn rows(batch: &Batch, meets: impl Fn(u64) -> bool) -> Vec<u32> {
@@ -251,6 +252,39 @@ async fn a_batch_waits_for_company_and_not_too_long() {
     eventually("all", || recorder.received().len() == 60).await;
     let sizes: Vec<usize> = sent(&recorder).iter().map(Vec::len).collect();
     assert_eq!(sizes, [30, 30], "a batch is sent when it has 25 or more");
+    part.stop.send(true).expect("told");
+    assert_eq!(part.end().await, Outcome::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_an_attempt_takes_its_time_is_sent_as_one() {
+    // A batch of ten is some 500 bytes.
+    const MOST: usize = 1200;
+    let delivery = Delivery {
+        max_events: 1000,
+        max_bytes: MOST,
+        first_backoff: Duration::from_secs(1),
+        longest_backoff: Duration::from_secs(1),
+        ..Delivery::default()
+    };
+    let (sizes, seen) = (crate::testing::Record::<usize>::default(), AtomicBool::new(false));
+    let answer = {
+        let sizes = Arc::clone(&sizes);
+        move |batch: &Batch| {
+            note(&sizes, batch.size());
+            let is_first = !seen.swap(true, Ordering::Relaxed);
+            Some(if is_first { Attempt::failed(batch, "busy") } else { Attempt::delivered() })
+        }
+    };
+    let recorder = Recorder { delivery, answer: Arc::new(answer), ..Recorder::new() };
+    let numbers = Numbers { ends: false, ..Numbers::new(60) };
+    let mut bench = Bench::new();
+    bench.environment.checkpoint_interval = Duration::from_secs(3600);
+    let part = bench.start(vec![source("source", &numbers), sink("sink", &recorder, &[(0, 0)])]).await;
+    eventually("all", || recorder.received().len() == 60).await;
+    let counts: Vec<usize> = sent(&recorder).iter().map(Vec::len).collect();
+    assert_eq!(counts, [10, 10, 20, 20, 10], "{:?}", noted(&sizes));
+    assert!(noted(&sizes).iter().all(|size| *size <= MOST), "{:?}", noted(&sizes));
     part.stop.send(true).expect("told");
     assert_eq!(part.end().await, Outcome::Closed);
 }

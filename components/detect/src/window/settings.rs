@@ -43,6 +43,7 @@ pub struct WindowSettings {
     #[serde(default = "allowed_lateness")]
     pub allowed_lateness: Duration,
     /// After this long without an event a partition (a file, a Kafka partition) no longer holds windows open.
+    /// While a sink takes nothing, or the source can't reach what it reads, nobody counts as silent.
     #[serde(default = "idle_timeout")]
     pub idle_timeout: Duration,
     /// How far ahead an event's time may be, of the clock or of its partition. What is further ahead counts as late.

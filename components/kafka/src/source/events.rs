@@ -92,9 +92,10 @@ impl Events {
     /// Tells how it is.
     pub(crate) fn show_health(&self) {
         let news = self.news();
-        match news.disconnected.as_ref().or(news.refused.as_ref()) {
-            Some(reason) => self.health.ill(reason),
-            None => {
+        match (&news.disconnected, &news.refused) {
+            (Some(reason), _) => self.health.away(reason),
+            (None, Some(reason)) => self.health.ill(reason),
+            (None, None) => {
                 self.health.well();
             }
         }

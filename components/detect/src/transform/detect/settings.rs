@@ -79,7 +79,8 @@ pub(crate) struct DetectSettings {
     #[serde(default = "window::allowed_lateness")]
     pub(super) allowed_lateness: Duration,
     /// After this long without an event a partition (a file, a Kafka partition) no longer holds time up. If all are silent,
-    /// time goes on with the clock, so that silence is found.
+    /// time goes on with the clock, so that silence is found. While a sink takes nothing, or the source can't reach what it
+    /// reads, nobody counts as silent.
     #[serde(default = "window::idle_timeout")]
     pub(super) idle_timeout: Duration,
     /// How far ahead an event's time may be, of the clock or of its partition. What is further ahead counts as late.

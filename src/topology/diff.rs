@@ -59,10 +59,18 @@ impl fmt::Display for Diff {
     }
 }
 
-/// The names of some components. What the daemon adds to them is left out: no user's component has a dot in its name.
+/// The names of some components, in one line; of very many it says only how many more there are. What the daemon adds to
+/// them is left out: no user's component has a dot in its name.
 pub(crate) fn list(components: &BTreeSet<ComponentId>) -> String {
+    const SHOWN: usize = 20;
     let names = components.iter().filter(|component| !component.id().contains('.')).map(ToString::to_string);
-    names.collect::<Vec<_>>().join(", ")
+    let mut names: Vec<String> = names.collect();
+    let more = names.len().saturating_sub(SHOWN);
+    if more > 0 {
+        names.truncate(SHOWN);
+        names.push(format!("and {more} more"));
+    }
+    names.join(", ")
 }
 
 /// Whether a component would be built as it was, whatever it reads from.
@@ -83,5 +91,19 @@ impl Node {
     /// Whether it can go on with other contents of the files that its settings name.
     fn renews(&self) -> bool {
         matches!(&self.plan, Plan::Source(plan) if plan.renews())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_stays_one_line() {
+        let named =
+            |count: usize| list(&(10..10 + count).map(|number| ComponentId::new("p", &format!("c{number}"))).collect());
+        assert_eq!(named(2), "p/c10, p/c11");
+        assert!(named(20).ends_with(", p/c29"), "{}", named(20));
+        assert!(named(25).ends_with(", p/c29, and 5 more"), "{}", named(25));
     }
 }

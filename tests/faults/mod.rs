@@ -10,7 +10,7 @@
 //! | kill -9 of Kafka, Elasticsearch; of Redis | `stream`; `tests/classic.rs` |
 //! | power cut at every call, n-th call fails, short write, failed sync | `components/disklog/src/tests/faults.rs` |
 //! | damaged disk log: flipped bit, zeroed page, torn end, foreign file, other version, missing middle | `components/disklog/src/tests/damage.rs` |
-//! | full log; receiver away, slow, silent | `tests/durable.rs`; `away` |
+//! | full log; receiver away, slow, silent, and what waits beside it | `tests/durable.rs`; `away` |
 //! | reload: at random under load; beside Kafka, and kill -9 in its middle; broken file, neighbours, what can't be started, what is removed | `reloads`; `stream`; `tests/reload.rs`, `src/daemon/reload/tests.rs`, `src/topology/part/tests.rs` |
 //! | Kafka: members come and go, partitions are added, a message is no event | `stream` |
 //! | Kafka: broker dies, topic is made anew or missing, offset is gone | `components/kafka/tests/kafka/{faults,group,topics,source}.rs` |

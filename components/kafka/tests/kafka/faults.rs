@@ -17,7 +17,7 @@ async fn nothing_is_lost_when_the_broker_dies() {
     let member = Member::start(&settings(broker, &topic, ""), context("source", "killed"), None).await;
     member.until_events(5_000).await;
     broker.kill();
-    eventually("it is ill", || member.health.reason().is_some()).await;
+    eventually("it is away", || member.health.is_away()).await;
     broker.start_again();
     let back = Instant::now();
     broker.send(&topic, 2, 10_000..20_000);

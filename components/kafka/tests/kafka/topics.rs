@@ -46,6 +46,7 @@ async fn a_topic_that_is_missing_is_waited_for() {
     let settings = settings(broker, "missing", SOON);
     let member = Member::start(&settings, context("source", "missing"), None).await;
     eventually("it says so", || member.health.reason().is_some_and(|reason| reason.contains("missing"))).await;
+    assert!(!member.health.is_away(), "what is there may be read");
     broker.topic_with("missing", 1, &[]).await;
     broker.send("missing", 1, 0..10);
     member.until_events(10).await;

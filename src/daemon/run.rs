@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use logd_http::Receptions;
 use logd_sdk::Clock;
 use logd_sdk::http::{Extensions, Listeners};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -93,6 +94,7 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     let opened = api::opened(&settings.api, None)?;
     let host = api::host(opened, data_dir.path(), &environment.clock, sender.clone(), parts.clone());
     environment.shared.insert(host.clone());
+    environment.shared.insert(Receptions::default());
     if once && environment.store.last_epoch()? > Epoch(0) {
         tracing::info!("An earlier run of this was interrupted; going on where it stopped.");
     }

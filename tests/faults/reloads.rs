@@ -162,6 +162,7 @@ fn reloads_under_load_lose_double_and_refuse_nothing() {
     assert!(daemon.reload());
     let (files, tasks) = (daemon.open_files(), daemon.sum("logd_tasks", &[]));
     let refused: usize = clients.iter().map(Producers::refused).sum();
+    let unavailable: usize = clients.iter().map(Producers::unavailable).sum();
     let acknowledged = clients.into_iter().flat_map(Producers::stop).collect();
     daemon.wait_for("all events", |_| receiver.has_all(&acknowledged));
     daemon.settles();
@@ -175,13 +176,14 @@ fn reloads_under_load_lose_double_and_refuse_nothing() {
     let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
     let verdict = receiver.compare(&acknowledged);
     println!(
-        "{taken} of {reloads} reloads taken, p50 {:?}, p99 {:?}; longest gap {longest:?}; {verdict:?}, {refused} refused; \
+        "{taken} of {reloads} reloads taken, p50 {:?}, p99 {:?}; longest gap {longest:?}; {verdict:?}, {refused} refused, \
+         {unavailable} answered 503; \
          memory {memory_before:.1} to {memory:.1} MiB, {files_before} to {files} files, {tasks_before} to {tasks} tasks",
         at(50),
         at(99)
     );
     daemon.end("TERM");
-    assert_eq!((verdict.lost, verdict.doubled, refused), (0, 0, 0), "{verdict:?}");
+    assert_eq!((verdict.lost, verdict.doubled, refused, unavailable), (0, 0, 0, 0), "{verdict:?}");
     assert!(files <= files_before + 16, "{files_before} to {files} files are open");
     assert!(tasks <= tasks_before + 32.0, "{tasks_before} to {tasks} tasks are alive");
 }

@@ -111,6 +111,7 @@ struct Ledger {
     acknowledged: Mutex<HashSet<u64>>,
     requests: AtomicUsize,
     refused: AtomicUsize,
+    unavailable: AtomicUsize,
     /// No new request is begun,
     stop: AtomicBool,
     /// and none is repeated.
@@ -143,6 +144,11 @@ impl Producers {
     /// How often nobody has listened so far.
     pub(crate) fn refused(&self) -> usize {
         self.ledger.refused.load(Relaxed)
+    }
+
+    /// How often the answer was 503 so far.
+    pub(crate) fn unavailable(&self) -> usize {
+        self.ledger.unavailable.load(Relaxed)
     }
 
     /// How many events were acknowledged so far.
@@ -181,6 +187,7 @@ fn produce(name: usize, mut client: Client, load: Load, ledger: &Ledger) {
             }
             let status = client.post(&key, body.as_bytes());
             ledger.refused.fetch_add(std::mem::take(&mut client.refused), Relaxed);
+            ledger.unavailable.fetch_add(usize::from(status == Some(503)), Relaxed);
             if status == Some(200) {
                 ledger.acknowledged.lock().expect("no client panics").extend(events);
                 ledger.requests.fetch_add(1, Relaxed);

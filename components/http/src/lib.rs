@@ -33,6 +33,7 @@ mod sender;
 mod settings;
 mod sink;
 mod source;
+mod succession;
 mod webhook;
 
 #[cfg(test)]
@@ -45,6 +46,7 @@ use logd_sdk::Component;
 pub use durable::{Left, left, log_folder};
 pub use fetcher::Fetcher;
 pub use sender::WebhookSender;
+pub use succession::Receptions;
 
 /// The components of this family.
 pub static COMPONENTS: &[Component] = &[

@@ -9,7 +9,7 @@ use logd_sdk::{Batch, Clock, Columns, Partition};
 use tokio::sync::oneshot;
 
 use crate::gather::Gathered;
-use crate::queue::{Queue, Waiting};
+use crate::queue::{Outcome, Queue, Waiting};
 
 /// Hands on what waits in a queue.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Memory {
     /// The request of which a part is handed on.
     current: Option<Waiting>,
     /// Those whose last events are in the batch that was handed on last.
-    owed: Vec<oneshot::Sender<()>>,
+    owed: Vec<oneshot::Sender<Outcome>>,
 }
 
 impl Memory {
@@ -46,7 +46,7 @@ impl Memory {
     pub(crate) fn settle(&mut self) {
         for answer in self.owed.drain(..) {
             // The client may have gone.
-            let _ = answer.send(());
+            let _ = answer.send(Outcome::Taken);
         }
     }
 
@@ -76,7 +76,7 @@ impl Memory {
                 self.current = Some(request);
                 break;
             }
-            self.owed.push(request.answer);
+            self.owed.extend(request.answer.take());
         }
         gathered.into_batch(&self.partition, &self.columns)
     }

@@ -12,15 +12,44 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::decode::Piece;
 
-/// A request whose events wait. When it is dropped its client is told to send them again.
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All its events were taken.
+    Taken,
+    /// None of them was, and none will be.
+    Untouched,
+}
+
+/// A request whose events wait.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    /// Its events.
+    /// Its events that were not taken yet.
     pub(crate) pieces: VecDeque<Piece>,
-    /// Told when all of them are taken.
-    pub(crate) answer: oneshot::Sender<()>,
+    /// Told what becomes of it; dropped where only a part is taken.
+    pub(crate) answer: Option<oneshot::Sender<Outcome>>,
+    /// How many pieces it had.
+    whole: usize,
     since: Instant,
     size: usize,
+}
+
+impl Waiting {
+    /// Whether its client still waits.
+    fn is_awaited(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| !answer.is_closed())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.pieces.len() == self.whole
+            && let Some(answer) = self.answer.take()
+        {
+            // The client may have gone.
+            let _ = answer.send(Outcome::Untouched);
+        }
+    }
 }
 
 /// The requests that wait.
@@ -56,12 +85,12 @@ impl Queue {
         Self { requests: Mutex::default(), filled: Notify::new(), capacity, patience }
     }
 
-    /// Lets a request wait. What is returned is ready when its events are taken, and fails when they will not be; none
-    /// if there is no room. A request larger than the queue may have it for itself.
-    pub(crate) fn push(&self, pieces: Vec<Piece>) -> Option<oneshot::Receiver<()>> {
-        let (answer, taken) = oneshot::channel();
-        let size = pieces.iter().map(Piece::size).sum();
-        let request = Waiting { pieces: pieces.into(), answer, since: Instant::now(), size };
+    /// Lets a request wait. What is returned knows what becomes of it, and fails when only a part of its events is taken;
+    /// none if there is no room. A request larger than the queue may have it for itself.
+    pub(crate) fn push(&self, pieces: Vec<Piece>) -> Option<oneshot::Receiver<Outcome>> {
+        let (answer, outcome) = oneshot::channel();
+        let (whole, size) = (pieces.len(), pieces.iter().map(Piece::size).sum());
+        let request = Waiting { pieces: pieces.into(), answer: Some(answer), whole, since: Instant::now(), size };
         let mut requests = self.requests();
         let first = requests.waiting.is_empty();
         if !first && requests.size.saturating_add(size) > self.capacity {
@@ -73,7 +102,7 @@ impl Queue {
         if first {
             self.filled.notify_one();
         }
-        Some(taken)
+        Some(outcome)
     }
 
     /// The request that has waited longest. One whose client has gone is left out: the client knows nothing of it and
@@ -82,7 +111,7 @@ impl Queue {
         let mut requests = self.requests();
         loop {
             let request = requests.pop()?;
-            if !request.answer.is_closed() {
+            if request.is_awaited() {
                 return Some(request);
             }
         }
@@ -110,7 +139,7 @@ impl Queue {
     /// How many wait whose clients are still there.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.requests().waiting.iter().filter(|request| !request.answer.is_closed()).count()
+        self.requests().waiting.iter().filter(|request| request.is_awaited()).count()
     }
 
     /// It is whole between any two statements, so a panic elsewhere does no harm to it.
@@ -152,15 +181,15 @@ mod tests {
         let mut second = queue.push(request(2)).unwrap();
         sleep(PATIENCE / 2).await;
         let mut third = queue.push(request(3)).unwrap();
-        let taken = queue.pop().unwrap();
+        let mut taken = queue.pop().unwrap();
         assert_eq!(taken.size, 1);
-        assert!((&mut second).await.is_err());
+        assert_eq!((&mut second).await, Ok(Outcome::Untouched));
         assert_eq!(since.elapsed(), PATIENCE);
-        assert!((&mut third).await.is_err());
+        assert_eq!((&mut third).await, Ok(Outcome::Untouched));
         assert_eq!(since.elapsed(), PATIENCE * 3 / 2);
         assert!(timeout(PATIENCE * 10, &mut first).await.is_err(), "it is taken, and its answer open");
-        taken.answer.send(()).unwrap();
-        first.await.unwrap();
+        taken.answer.take().unwrap().send(Outcome::Taken).unwrap();
+        assert_eq!(first.await, Ok(Outcome::Taken));
         assert!(queue.pop().is_none());
         assert_eq!(queue.requests().size, 0);
         drop(queue);
@@ -190,10 +219,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_a_queue_that_is_gone() {
+    async fn who_waits_in_a_queue_that_goes_learns_whether_anything_was_taken() {
         let queue = Queue::new(1000, PATIENCE);
-        let taken = queue.push(request(1)).unwrap();
-        drop(queue);
-        taken.await.unwrap_err();
+        let in_part = queue.push([request(1), request(1)].into_iter().flatten().collect()).unwrap();
+        let in_hand = queue.push(request(1)).unwrap();
+        let waiting = queue.push(request(1)).unwrap();
+        let (mut first, second) = (queue.pop().unwrap(), queue.pop().unwrap());
+        first.pieces.pop_front();
+        drop((first, second, queue));
+        in_part.await.unwrap_err();
+        assert_eq!((in_hand.await, waiting.await), (Ok(Outcome::Untouched), Ok(Outcome::Untouched)));
     }
 }

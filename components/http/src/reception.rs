@@ -9,8 +9,9 @@ use logd_sdk::http::{Answer, Auth, Handler, Method, Parts, Refusal, Request, Sta
 use metrics::Counter;
 
 use crate::decode::Decoder;
-use crate::durable::{Intake, Key};
-use crate::queue::Queue;
+use crate::durable::{Intake, Kept, Key};
+use crate::queue::{Outcome, Queue};
+use crate::succession::Succession;
 
 /// Where requests must go to, how, and by whom.
 #[derive(Debug)]
@@ -67,6 +68,17 @@ pub(crate) struct Reception {
     pub(crate) retry_after: Duration,
     /// What is counted.
     pub(crate) answers: Answers,
+    /// Who takes requests when the source has gone.
+    pub(crate) succession: Succession,
+}
+
+/// A request that has no answer yet.
+#[derive(Debug)]
+enum Open {
+    /// Nothing of it was taken.
+    New(Request),
+    /// It is in the log, and waits to be delivered.
+    Kept(Kept),
 }
 
 /// What a client calls a request, so that it may send it again without harm.
@@ -76,30 +88,69 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const LONGEST_KEY: usize = 255;
 
 impl Reception {
-    async fn receive(&self, Request { head, body, .. }: Request) -> Result<(), Refusal> {
-        let pieces = self.decoder.decode(&body)?;
+    /// Takes a request, here or, when the source has gone, where its successor is.
+    async fn receive(&self, request: Request) -> Result<(), Refusal> {
+        let Some(mut open) = self.take(request).await? else { return Ok(()) };
+        let mut next = self.succession.of(self).await;
+        while let Some(successor) = next {
+            let left = match open {
+                Open::New(request) => {
+                    // It may ask for other credentials.
+                    successor.door.admit(&request.head)?;
+                    successor.take(request).await?
+                }
+                Open::Kept(kept) => successor.await_delivery(kept).await?,
+            };
+            let Some(left) = left else { return Ok(()) };
+            open = left;
+            next = successor.succession.of(&successor).await;
+        }
+        Err(match open {
+            Open::New(_) => self.busy(),
+            Open::Kept(kept) => kept.refusal(),
+        })
+    }
+
+    /// Takes a request. Returns it if the source has gone before.
+    async fn take(&self, request: Request) -> Result<Option<Open>, Refusal> {
+        let pieces = self.decoder.decode(&request.body)?;
         if pieces.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let busy = || Refusal::busy("The pipeline has not taken the events: send them again.", self.retry_after);
         match &self.desk {
-            Desk::Memory(queue) => {
-                // From here on its bytes belong to the pieces, and can go when these do.
-                drop(body);
-                let taken = queue.upgrade().and_then(|queue| queue.push(pieces)).ok_or_else(busy)?;
-                taken.await.map_err(|_| busy())
+            Desk::Memory(desk) => {
+                let Some(queue) = desk.upgrade() else { return Ok(Some(Open::New(request))) };
+                let taken = queue.push(pieces).ok_or_else(|| self.busy())?;
+                drop(queue);
+                match taken.await {
+                    Ok(Outcome::Taken) => Ok(None),
+                    Ok(Outcome::Untouched) if desk.strong_count() == 0 => Ok(Some(Open::New(request))),
+                    Ok(Outcome::Untouched) | Err(_) => Err(self.busy()),
+                }
             }
-            Desk::Disk(intake) => {
-                let key = key(&head, &body)?;
-                drop(body);
-                intake.upgrade().ok_or_else(busy)?.take(pieces, key).await
+            Desk::Disk(desk) => {
+                let Some(intake) = desk.upgrade() else { return Ok(Some(Open::New(request))) };
+                let key = key(&request)?;
+                drop(request);
+                Ok(intake.take(pieces, key).await?.map(Open::Kept))
             }
         }
+    }
+
+    /// Waits until what is in the log of the source before is delivered. Returns it if this source has gone before.
+    async fn await_delivery(&self, kept: Kept) -> Result<Option<Open>, Refusal> {
+        let Desk::Disk(desk) = &self.desk else { return Err(kept.refusal()) };
+        let Some(intake) = desk.upgrade() else { return Ok(Some(Open::Kept(kept))) };
+        Ok(intake.await_delivery(kept).await?.map(Open::Kept))
+    }
+
+    fn busy(&self) -> Refusal {
+        Refusal::busy("The pipeline has not taken the events: send them again.", self.retry_after)
     }
 }
 
 /// The key of a request, if it has one.
-fn key(head: &Parts, body: &[u8]) -> Result<Option<Key>, Refusal> {
+fn key(Request { head, body, .. }: &Request) -> Result<Option<Key>, Refusal> {
     let Some(key) = head.headers.get(IDEMPOTENCY_KEY).map(HeaderValue::as_bytes) else { return Ok(None) };
     if key.is_empty() || key.len() > LONGEST_KEY {
         return Err(Refusal::bad_request(format!("An Idempotency-Key has 1 to {LONGEST_KEY} bytes.")));

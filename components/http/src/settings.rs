@@ -30,6 +30,7 @@ use crate::memory::Memory;
 use crate::queue::Queue;
 use crate::reception::{Answers, Desk, Door, Reception};
 use crate::source::{HttpSource, Origin, Server};
+use crate::succession::Succession;
 
 /// Takes events from the bodies of HTTP requests.
 ///
@@ -246,8 +247,14 @@ impl HttpSettings {
         // Where nothing may be left behind, nothing will be received either.
         let (desk, decoder, origin) = if self.respond_when.is_on_disk() && !context.dry_run {
             let max_size = self.buffer.unwrap_or_default().max_size();
-            let log = durable::open(context.data_dir.join(durable::FOLDER), max_size).await?;
-            let replay = Box::new(Replay::new(log, max_size, bounds, context)?);
+            let replay = match context.listeners.kept(&context.id) {
+                Some(left) => Replay::after(&left, max_size, bounds, context).await?,
+                None => {
+                    let log = durable::open(context.data_dir.join(durable::FOLDER), max_size).await?;
+                    Replay::new(log, max_size, bounds, context)?
+                }
+            };
+            let replay = Box::new(replay);
             // Fields are taken out when the events come from the log.
             let decoder = Decoder::new(self.framing.method, self.decoding.codec, &Arc::default());
             (Desk::Disk(Arc::downgrade(replay.intake())), decoder, Origin::Disk(replay))
@@ -260,13 +267,15 @@ impl HttpSettings {
             let desk = Desk::Memory(Arc::downgrade(&queue));
             (desk, decoder, Origin::Memory(Memory::new(queue, context.clock.clone(), partition, columns)))
         };
-        let reception = Reception {
+        let reception = Arc::new(Reception {
             door: Door { path: self.path.clone(), strict: self.strict_path, method: self.method.name(), auth },
             decoder,
             desk,
             retry_after: limits.retry_after,
             answers: Answers::new(context),
-        };
+            succession: Succession::new(context, listener.local_addr()?),
+        });
+        reception.succession.receptions().add(&reception);
         let id = context.id.clone();
         Ok(HttpSource::new(Server { id, listener, reception, limits, tls }, origin))
     }

@@ -22,7 +22,7 @@ pub(crate) struct Server {
     /// Where it listens.
     pub(crate) listener: Listener,
     /// What answers.
-    pub(crate) reception: Reception,
+    pub(crate) reception: Arc<Reception>,
     /// Its bounds.
     pub(crate) limits: Limits,
     /// Its certificate, if it has one.
@@ -40,8 +40,8 @@ pub(crate) enum Origin {
 
 /// A running source.
 ///
-/// When it is dropped the server stops: it accepts no more, what still waits is answered 503, and requests under way
-/// may end.
+/// When it is dropped the server stops: it accepts no more, and requests under way may end. What is not taken yet is
+/// handed to who comes in its [place](crate::succession), if anybody does, or answered 503.
 #[derive(Debug)]
 pub(crate) struct HttpSource {
     /// The server, until it is started. It is bound: clients may connect already, and wait.

@@ -25,9 +25,37 @@ pub(crate) struct Bounds {
     pub(crate) until_delivered: bool,
 }
 
+/// A request that is in a log, and waits to be delivered.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    log: u64,
+    number: u64,
+    deadline: Instant,
+    retry_after: Duration,
+}
+
+impl Kept {
+    /// Waits until `delivered` has come to it. Returns it if nobody will say so any more.
+    async fn until(self, mut delivered: watch::Receiver<u64>) -> Result<Option<Self>, Refusal> {
+        let wait = delivered.wait_for(|delivered| *delivered >= self.number);
+        let is_gone = match timeout_at(self.deadline, wait).await {
+            Ok(delivered) => delivered.is_err(),
+            Err(_) => return Err(self.refusal()),
+        };
+        Ok(Some(self).filter(|_| is_gone))
+    }
+
+    /// What its client is told when nobody waits for its delivery any more.
+    pub(crate) fn refusal(&self) -> Refusal {
+        Refusal::busy("The events are kept, and not delivered yet.", self.retry_after)
+    }
+}
+
 /// Takes requests.
 #[derive(Debug)]
 pub(crate) struct Intake {
+    /// Which log it is.
+    pub(super) log: u64,
     pub(super) writer: Writer,
     pub(super) keys: Arc<Keys>,
     pub(super) health: Health,
@@ -40,10 +68,11 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// An intake of the log that `writer` writes.
-    pub(super) fn new(writer: Writer, keys: Arc<Keys>, bounds: Bounds, context: &Context) -> Self {
+    /// An intake of the log `log`, which `writer` writes.
+    pub(super) fn new(log: u64, writer: Writer, keys: Arc<Keys>, bounds: Bounds, context: &Context) -> Self {
         let released = writer.view().borrow().released();
         let intake = Self {
+            log,
             writer,
             keys,
             health: context.health.clone(),
@@ -57,25 +86,35 @@ impl Intake {
         intake
     }
 
-    /// Takes a request, of which there is at least one event, and waits until it may be answered 200.
+    /// Takes a request, of which there is at least one event, and waits until it may be answered 200. Returns what it was
+    /// waiting for if the source has gone before.
     ///
     /// # Errors
     /// 413 if the log never takes so much, 422 if another request had its key, and 503 if there is no room or no time.
-    pub(crate) async fn take(self: Arc<Self>, pieces: Vec<Piece>, key: Option<Key>) -> Result<(), Refusal> {
+    pub(crate) async fn take(self: Arc<Self>, pieces: Vec<Piece>, key: Option<Key>) -> Result<Option<Kept>, Refusal> {
         let Bounds { patience, retry_after, until_delivered } = self.bounds;
         let deadline = Instant::now() + patience;
         let late = |_| Refusal::busy("The events were not made safe in time: send them again.", retry_after);
-        let mut delivered = self.delivered.subscribe();
+        let (log, delivered) = (self.log, self.delivered.subscribe());
         // The intake is not held while delivery is waited for: the log is closed when the source is gone.
         let number = timeout_at(deadline, self.append_once(pieces, key)).await.map_err(late)??;
-        if until_delivered {
-            let wait = timeout_at(deadline, delivered.wait_for(|delivered| *delivered >= number));
-            let late = || Refusal::busy("The events are kept, and not delivered yet.", retry_after);
-            if !matches!(wait.await, Ok(Ok(_))) {
-                return Err(late());
-            }
+        if !until_delivered {
+            return Ok(None);
         }
-        Ok(())
+        Kept { log, number, deadline, retry_after }.until(delivered).await
+    }
+
+    /// Waits until a request is delivered that an earlier source has kept. Returns it if this source has gone before.
+    ///
+    /// # Errors
+    /// 503 if there is no time, or if it is kept in another log.
+    pub(crate) async fn await_delivery(self: Arc<Self>, kept: Kept) -> Result<Option<Kept>, Refusal> {
+        if kept.log != self.log {
+            return Err(kept.refusal());
+        }
+        let delivered = self.delivered.subscribe();
+        drop(self);
+        kept.until(delivered).await
     }
 
     /// Appends a request, unless it was before, and returns the number of its record.

@@ -20,7 +20,7 @@ mod open;
 pub(crate) mod record;
 mod replay;
 
-pub(crate) use intake::{Bounds, Intake};
+pub(crate) use intake::{Bounds, Intake, Kept};
 pub(crate) use keys::Key;
 pub use left::{Left, left, log_folder};
 pub(crate) use open::open;

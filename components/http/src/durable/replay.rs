@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bytes::Bytes;
 use logd_disklog::{Follow, Follower, Log, Writer};
-use logd_sdk::{Batch, Columns, Context, Epochs, Partition, snapshot};
+use logd_sdk::http::Listeners;
+use logd_sdk::{Batch, Columns, ComponentId, Context, Epochs, Partition, snapshot};
 use metrics::Counter;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +50,6 @@ pub(super) fn delivered(position: &[u8], log: u64) -> Option<u64> {
 #[derive(Debug)]
 pub(crate) struct Replay {
     intake: Arc<Intake>,
-    log: u64,
     max_size: u64,
     follower: Follower,
     partition: Arc<Partition>,
@@ -65,25 +65,48 @@ pub(crate) struct Replay {
     /// Requests that are broken.
     lost: Counter,
     finder: Option<KeyFinder>,
+    component: ComponentId,
+    listeners: Listeners,
+}
+
+impl Drop for Replay {
+    /// The log stays open until a reload is over: to close and open it again takes the longer the more is in it.
+    fn drop(&mut self) {
+        self.listeners.keep(&self.component, self.intake.clone());
+    }
 }
 
 impl Replay {
-    /// For a log that takes `max_size` bytes.
+    /// For a log that was opened, and takes `max_size` bytes.
     ///
     /// # Errors
     /// There is no thread for it.
     pub(crate) fn new(log: Log, max_size: u64, bounds: Bounds, context: &Context) -> anyhow::Result<Self> {
         let (id, finder) = (log.id(), KeyFinder::new(&log));
         let writer = Writer::start(log).context("the disk log has no thread")?;
-        let follower = writer.follow(Follow::Durable);
+        let intake = Intake::new(id, writer, Arc::new(Keys::new()), bounds, context);
+        Ok(Self::of(intake, Some(finder), max_size, context))
+    }
+
+    /// For the log that a source before has left open, which takes `max_size` bytes from now on.
+    ///
+    /// # Errors
+    /// The log is closed.
+    pub(crate) async fn after(old: &Intake, max_size: u64, bounds: Bounds, context: &Context) -> anyhow::Result<Self> {
+        old.writer.resize(max_size).await?;
+        let intake = Intake::new(old.log, old.writer.clone(), Arc::clone(&old.keys), bounds, context);
+        Ok(Self::of(intake, None, max_size, context))
+    }
+
+    fn of(intake: Intake, finder: Option<KeyFinder>, max_size: u64, context: &Context) -> Self {
+        let follower = intake.writer.follow(Follow::Durable);
         let place = Place { next: follower.position(), events: 0 };
-        Ok(Self {
-            intake: Arc::new(Intake::new(writer, Arc::new(Keys::new()), bounds, context)),
-            log: id,
+        Self {
+            // Numbers begin anew in another log.
+            partition: context.partition(&format!("{:016x}", intake.log)),
+            intake: Arc::new(intake),
             max_size,
             follower,
-            // Numbers begin anew in another log.
-            partition: context.partition(&format!("{id:016x}")),
             columns: Arc::clone(&context.columns),
             read: VecDeque::new(),
             pieces: VecDeque::new(),
@@ -91,8 +114,10 @@ impl Replay {
             epochs: context.epochs.clone(),
             asked: place.next,
             lost: context.meters.counter("logd_source_log_lost_records_total", &[]),
-            finder: Some(finder),
-        })
+            finder,
+            component: context.id.clone(),
+            listeners: context.listeners.clone(),
+        }
     }
 
     /// What the connections append to.
@@ -183,7 +208,7 @@ impl Replay {
 
     /// Where it stands.
     pub(crate) fn position(&self) -> Option<Vec<u8>> {
-        snapshot::encode(VERSION, &Position { log: self.log, place: self.place }).ok()
+        snapshot::encode(VERSION, &Position { log: self.intake.log, place: self.place }).ok()
     }
 
     /// Goes to a position. One of another log says nothing of this one, which is then read from its beginning.
@@ -192,14 +217,13 @@ impl Replay {
     /// It is none.
     pub(crate) fn seek(&mut self, position: &[u8]) -> anyhow::Result<()> {
         let Position { log, place } = snapshot::decode(VERSION, position)?;
-        if log != self.log {
+        if log != self.intake.log {
             tracing::warn!("The disk log is not the one of the last run; what is in it is read from its beginning.");
             return Ok(());
         }
-        (self.place, self.asked) = (place, place.next);
+        // It may be further than what is delivered: of that, the next epoch tells.
+        self.place = place;
         self.follower.seek(place.next);
-        self.intake.delivered.send_replace(place.next - 1);
-        self.intake.show();
         Ok(())
     }
 

@@ -35,7 +35,7 @@ async fn take(replay: &Replay, text: &'static str, key: Option<&str>) -> Result<
     let body = Bytes::from_static(text.as_bytes());
     let key = key.map(|key| Key::new("/", key.as_bytes(), &body));
     let pieces = Decoder::new(Framing::NewlineDelimited, Codec::Text, &Arc::default()).decode(&body).unwrap();
-    Arc::clone(replay.intake()).take(pieces, key).await
+    Arc::clone(replay.intake()).take(pieces, key).await.map(|kept| assert!(kept.is_none()))
 }
 
 /// All that waits in the log.

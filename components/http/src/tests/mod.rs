@@ -5,6 +5,7 @@ mod durable;
 mod flow;
 mod life;
 mod promises;
+mod succession;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

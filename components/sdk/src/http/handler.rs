@@ -58,6 +58,20 @@ where
     }
 }
 
+impl<H: Handler> Handler for Arc<H> {
+    fn admit(&self, head: &Parts) -> Result<(), Refusal> {
+        H::admit(self, head)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Answer {
+        H::refuse(self, refusal)
+    }
+
+    fn answer(&self, request: Request) -> impl Future<Output = Answer> + Send {
+        H::answer(self, request)
+    }
+}
+
 /// A handler behind the limits: what all connections of one server have in common.
 pub(super) struct Desk<H> {
     handler: H,

@@ -18,6 +18,7 @@ use crate::checkpoint::Store;
 use crate::config::daemon::DaemonSettings;
 use crate::daemon::{CHECKPOINTS, UnitPlan, edge_capacity};
 use crate::dead_letters::DeadLetters;
+use crate::delivery::Handoffs;
 use crate::telemetry::Account;
 use crate::topology::{AllSuspects, Environment, Graph, Taps, Workers};
 
@@ -123,6 +124,7 @@ pub(crate) fn environment(
         dead_letters: DeadLetters::new(folder, 0),
         taps: Taps::default(),
         buffers: Buffers::default(),
+        handoffs: Handoffs::default(),
         listeners: Listeners::default(),
         shared: Extensions::new(),
         once: true,

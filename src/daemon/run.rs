@@ -34,6 +34,7 @@ use crate::checkpoint::{Epoch, Store};
 use crate::config::compile::Compiled;
 use crate::config::daemon::DaemonSettings;
 use crate::dead_letters::DeadLetters;
+use crate::delivery::Handoffs;
 use crate::telemetry::{Metrics, upkeep};
 use crate::topology::{AllSuspects, Environment, Graph, Taps, Workers};
 
@@ -187,6 +188,7 @@ fn environment(
         dead_letters: DeadLetters::new(data_dir.path(), settings.limits.dead_letters.bytes()),
         taps: Taps::default(),
         buffers: Buffers::default(),
+        handoffs: Handoffs::default(),
         listeners: Listeners::default(),
         shared: Extensions::new(),
         once,

@@ -15,6 +15,7 @@ use crate::buffer::{self, Place};
 use crate::checkpoint::Outcome;
 use crate::config::compile::PipelineFile;
 use crate::dead_letters;
+use crate::delivery::Handoff;
 use crate::telemetry::Account;
 use crate::topology::{
     Built, Diff, Ended, Environment, Fresh, Graph, Orders, Pause, Salvage, Status, rebuild, run_part,
@@ -168,6 +169,11 @@ impl Swap {
     /// A component can't be built, or does not answer and has to.
     pub(crate) async fn prepare(&self, environment: &Environment) -> anyhow::Result<Fresh> {
         Fresh::prepare(&self.new, &self.old, &self.diff, &self.accounts, environment).await
+    }
+
+    /// Lets sinks that others will come in the place of bring to its end what is under way, while all go on.
+    pub(crate) async fn begin(&self, environment: &Environment) -> Handoff {
+        environment.handoffs.begin(self.diff.replaced_sinks(&self.old)).await
     }
 
     /// Whether the plan can go on with what is left of the units when they stand still. It can't where a sink is replaced

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::concurrency::Limit;
+use super::handoff::Turn;
 use super::journal::Journal;
 use super::rate::RateLimit;
 use crate::telemetry::Account;
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Option<Journal>,
     /// How many deliveries have failed and wait to be tried again.
     pub(crate) waiting: watch::Sender<usize>,
+    /// When the sink is to be replaced.
+    pub(crate) turn: Turn,
 }
 
 impl Shared {
@@ -132,6 +135,7 @@ impl Shared {
             }
             self.waiting.send_modify(|waiting| *waiting += 1);
             tokio::time::sleep(wait).await;
+            self.turn.until(false).await;
             self.waiting.send_modify(|waiting| *waiting -= 1);
         }
         Ok(took)

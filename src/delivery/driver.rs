@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use super::attempts::{Shared, parts};
 use super::concurrency::Limit;
 use super::gathering::Gathering;
+use super::handoff::Turn;
 use super::journal::Journal;
 use super::rate::RateLimit;
 use super::unfinished::Unfinished;
@@ -85,11 +86,12 @@ struct Settled {
 }
 
 impl Driver {
-    /// Delivers what comes in by `inlet` to `sink`.
+    /// Delivers what comes in by `inlet` to `sink`, until its `turn` to be replaced.
     pub(crate) fn new(
         sink: Arc<dyn AnySink>,
         delivery: Delivery,
         journal: Option<Journal>,
+        turn: Turn,
         inlet: Inlet,
         commands: UnboundedReceiver<Command>,
         links: Links,
@@ -107,6 +109,7 @@ impl Driver {
                 rate,
                 journal,
                 waiting: watch::Sender::new(0),
+                turn,
             }),
             inlet,
             commands,
@@ -146,23 +149,8 @@ impl Driver {
         }
     }
 
-    /// Gives up what it has received and not delivered, once all that is under way has come to its end or has failed, or
-    /// `patience` is over: what is cut off then counts as not delivered.
-    pub(crate) async fn hand_over(mut self, patience: Duration) -> anyhow::Result<HandedOver> {
-        let deadline = Instant::now() + patience;
-        let mut waiting = self.shared.waiting.subscribe();
-        loop {
-            let under_way = self.deliveries.len();
-            tokio::select! {
-                biased;
-                settled = self.deliveries.join_next_with_id() => match settled {
-                    Some(settled) => self.settle(settled)?,
-                    None => break,
-                },
-                _ = waiting.wait_for(|waiting| *waiting >= under_way) => break,
-                () = sleep_until(deadline) => break,
-            }
-        }
+    /// Gives up what it has received and not delivered; what is still under way is cut off, and counts as that.
+    pub(crate) async fn hand_over(mut self) -> anyhow::Result<HandedOver> {
         let undelivered = self.undelivered().await?;
         Ok(HandedOver { sink: Arc::clone(&self.shared.sink), undelivered, to_commit: self.to_commit })
     }
@@ -189,9 +177,15 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let mut probe = std::pin::pin!(shared.probe());
         let mut probing = true;
+        let mut waiting = shared.waiting.subscribe();
         self.commit().await;
         while self.stage != Stage::Ended {
             self.begin();
+            let (is_near, under_way) = (shared.turn.is_near(), self.deliveries.len());
+            let is_at_rest = *waiting.borrow() >= under_way;
+            if is_near && is_at_rest {
+                shared.turn.rest();
+            }
             let due = self.gathering.as_ref().map_or_else(Instant::now, |gathering| gathering.since + timeout);
             probing &= self.deliveries.is_empty();
             let (room, is_open) = (self.has_room(), self.stage == Stage::Open);
@@ -202,6 +196,8 @@ impl Driver {
                 () = sleep_until(self.deadline.unwrap_or(due)), if self.deadline.is_some() => self.give_up().await?,
                 () = std::future::ready(()), if self.gives_up && !self.ready.is_empty() => self.bury().await?,
                 Some(settled) = self.deliveries.join_next_with_id() => self.settle(settled)?,
+                () = shared.turn.until(!is_near) => {}
+                () = comes_to(&mut waiting, under_way), if is_near && !is_at_rest => {}
                 Some(command) = self.commands.recv() => self.apply(command).await,
                 () = &mut probe, if probing => probing = false,
                 () = std::future::ready(()), if is_settled => self.close().await?,
@@ -294,7 +290,7 @@ impl Driver {
 
     /// Whether one more delivery may be under way.
     fn has_room(&self) -> bool {
-        self.deliveries.len() < self.shared.limit().allowed()
+        self.deliveries.len() < self.shared.limit().allowed() && !self.shared.turn.is_near()
     }
 
     /// Adds a batch to those that wait.
@@ -408,6 +404,12 @@ impl Driver {
             () = self.shared.until_done(|| self.shared.sink.commit(kept), failed) => self.to_commit = None,
         }
     }
+}
+
+/// Waits until so many deliveries wait to be tried again.
+async fn comes_to(waiting: &mut watch::Receiver<usize>, deliveries: usize) {
+    // The driver has the sender.
+    let _ = waiting.wait_for(|waiting| *waiting >= deliveries).await;
 }
 
 #[cfg(test)]

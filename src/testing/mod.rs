@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::buffer::Buffers;
 use crate::checkpoint::{Outcome, Store};
 use crate::dead_letters::DeadLetters;
+use crate::delivery::Handoffs;
 use crate::telemetry::Account;
 use crate::topology::{
     AllSuspects, Diff, Ended, Environment, Fresh, Graph, Node, Orders, Pause, Salvage, Status, Taps, Workers, rebuild,
@@ -76,6 +77,7 @@ impl Bench {
             store: Store::open(&folder.path().join("checkpoints.redb")).expect("opened"),
             taps: Taps::default(),
             buffers: Buffers::default(),
+            handoffs: Handoffs::default(),
             listeners: logd_sdk::http::Listeners::default(),
             shared: logd_sdk::http::Extensions::default(),
             dead_letters: DeadLetters::new(folder.path(), 64 << 20),
@@ -103,7 +105,9 @@ impl Bench {
         let accounts = part.status.accounts();
         let diff = Diff::between(&part.graph, &graph, self.environment.conditions.as_ref());
         let fresh = Fresh::prepare(&graph, &part.graph, &diff, &accounts, &self.environment).await.expect("built");
+        let handoff = self.environment.handoffs.begin(diff.replaced_sinks(&part.graph)).await;
         let mut salvage = part.pause().await;
+        drop(handoff);
         still().await;
         self.run(salvage.with_retired(&graph), fresh, salvage).await
     }

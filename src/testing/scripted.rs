@@ -139,6 +139,8 @@ pub(crate) struct Recorder {
     pub(crate) asked: Record<Asked>,
     /// How long its build takes.
     pub(crate) building: Duration,
+    /// How long a delivery takes.
+    pub(crate) delivering: Duration,
     pub(crate) syncs: Record<()>,
     pub(crate) commits: Record<()>,
     pub(crate) probes: Record<()>,
@@ -155,6 +157,7 @@ impl Recorder {
             probe: always(Ok(())),
             asked: Arc::default(),
             building: Duration::ZERO,
+            delivering: Duration::ZERO,
             syncs: Arc::default(),
             commits: Arc::default(),
             probes: Arc::default(),
@@ -176,6 +179,9 @@ impl Recorder {
 impl Sink for Recorder {
     async fn deliver(&self, batch: &Batch) -> Attempt {
         note(&self.asked, Asked::Deliver(numbers(batch)));
+        if !self.delivering.is_zero() {
+            tokio::time::sleep(self.delivering).await;
+        }
         match (self.answer)(batch) {
             Some(attempt) => attempt,
             None => pending().await,

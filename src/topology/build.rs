@@ -40,7 +40,7 @@ use super::workers::Workers;
 use crate::buffer::Buffers;
 use crate::checkpoint::{Changes, Coordinator, Durable, Entry, Member, Memory, Position, Reporter, Snapshot, Store};
 use crate::dead_letters::DeadLetters;
-use crate::delivery::{Driver, Journal};
+use crate::delivery::{Driver, Handoffs, Journal};
 use crate::telemetry::{Account, EdgeMeters};
 
 /// What components are built with, whatever part they are of.
@@ -75,6 +75,8 @@ pub(crate) struct Environment {
     pub(crate) taps: Taps,
     /// The disk buffers that are open.
     pub(crate) buffers: Buffers,
+    /// Sinks that are about to be replaced.
+    pub(crate) handoffs: Handoffs,
     /// How much an edge holds for each of its [shares](Node::edge_share), in bytes.
     pub(crate) edge_capacity: u32,
     /// How often an epoch begins.
@@ -98,9 +100,6 @@ pub(crate) struct Built {
     /// Those whose state did not fit their settings.
     pub(crate) anew: BTreeSet<ComponentId>,
 }
-
-/// How long a sink that is replaced may take to bring to its end what is under way.
-const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Builds a connected part, at its last epoch.
 ///
@@ -248,7 +247,7 @@ impl Place<'_> {
                 snapshot.add(Snapshot::changes(old.save()?));
                 kept = old.kept.take();
             }
-            Some(Body::Sink(old)) => handed_over = Some(old.hand_over(PATIENCE).await?),
+            Some(Body::Sink(old)) => handed_over = Some(old.hand_over().await?),
             Some(Body::Transform(_)) | None => {}
         }
         let mut fits = true;
@@ -311,7 +310,8 @@ impl Place<'_> {
                     Repeats::Harmless => None,
                     Repeats::Doubled => Some(Journal::open(&context.data_dir.join("delivered"))?),
                 };
-                let mut driver = Driver::new(sink, delivery, journal, inlet, commands, links);
+                let turn = environment.handoffs.of(&node.id);
+                let mut driver = Driver::new(sink, delivery, journal, turn, inlet, commands, links);
                 if let Some(left) = handed_over {
                     driver.take_over(left);
                 }

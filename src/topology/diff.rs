@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use logd_sdk::component::Kind;
 use logd_sdk::condition::Conditions;
 use logd_sdk::{ComponentId, Plan};
 
@@ -38,6 +39,12 @@ impl Diff {
         let gone = old.nodes.iter().filter(|node| !node.retired && new.place(&node.id).is_none());
         diff.removed.extend(gone.map(|node| node.id.clone()));
         diff
+    }
+
+    /// The sinks of `old` that others come in the place of.
+    pub(crate) fn replaced_sinks(&self, old: &Graph) -> impl Iterator<Item = ComponentId> {
+        let sinks = old.nodes.iter().filter(|node| node.kind() == Kind::Sink && self.replaced.contains(&node.id));
+        sinks.map(|node| node.id.clone())
     }
 
     /// Whether a component has to be built.

@@ -76,7 +76,7 @@ pub(crate) struct Reception {
 #[derive(Debug)]
 enum Open {
     /// Nothing of it was taken.
-    New(Request),
+    New(Box<Request>),
     /// It is in the log, and waits to be delivered.
     Kept(Kept),
 }
@@ -86,6 +86,12 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// The longest key, in bytes.
 const LONGEST_KEY: usize = 255;
+
+impl Open {
+    fn new(request: Request) -> Self {
+        Self::New(Box::new(request))
+    }
+}
 
 impl Reception {
     /// Takes a request, here or, when the source has gone, where its successor is.
@@ -97,7 +103,7 @@ impl Reception {
                 Open::New(request) => {
                     // It may ask for other credentials.
                     successor.door.admit(&request.head)?;
-                    successor.take(request).await?
+                    successor.take(*request).await?
                 }
                 Open::Kept(kept) => successor.await_delivery(kept).await?,
             };
@@ -119,17 +125,17 @@ impl Reception {
         }
         match &self.desk {
             Desk::Memory(desk) => {
-                let Some(queue) = desk.upgrade() else { return Ok(Some(Open::New(request))) };
+                let Some(queue) = desk.upgrade() else { return Ok(Some(Open::new(request))) };
                 let taken = queue.push(pieces).ok_or_else(|| self.busy())?;
                 drop(queue);
                 match taken.await {
                     Ok(Outcome::Taken) => Ok(None),
-                    Ok(Outcome::Untouched) if desk.strong_count() == 0 => Ok(Some(Open::New(request))),
+                    Ok(Outcome::Untouched) if desk.strong_count() == 0 => Ok(Some(Open::new(request))),
                     Ok(Outcome::Untouched) | Err(_) => Err(self.busy()),
                 }
             }
             Desk::Disk(desk) => {
-                let Some(intake) = desk.upgrade() else { return Ok(Some(Open::New(request))) };
+                let Some(intake) = desk.upgrade() else { return Ok(Some(Open::new(request))) };
                 let key = key(&request)?;
                 drop(request);
                 Ok(intake.take(pieces, key).await?.map(Open::Kept))

@@ -217,6 +217,12 @@ fn before(numbers: &Numbers, stays: &Recorder, leaves: &Recorder) -> Vec<Node> {
     ]
 }
 
+/// The same with another setting.
+fn edited(mut node: Node, turn: u64) -> Node {
+    node.written.add("turn".to_owned(), Setting { shown: turn.to_string(), hash: turn });
+    node
+}
+
 /// A sink that takes nothing until the switch is turned off.
 fn busy(switch: &Arc<AtomicBool>) -> Recorder {
     let is_busy = Arc::clone(switch);
@@ -232,11 +238,7 @@ async fn a_sink_that_waits_to_try_again_is_replaced_at_once() {
     let is_busy = Arc::new(AtomicBool::new(true));
     let recorder = busy(&is_busy);
     let numbers = Numbers { pause: Duration::from_millis(1), ..Numbers::new(2000) };
-    let nodes = |threshold: u64| {
-        let mut changed = sink("sink", &recorder, &[(0, 0)]);
-        changed.written.add("threshold".to_owned(), Setting { shown: threshold.to_string(), hash: threshold });
-        vec![source("source", &numbers), changed]
-    };
+    let nodes = |turn: u64| vec![source("source", &numbers), edited(sink("sink", &recorder, &[(0, 0)]), turn)];
     let bench = Bench::new();
     let part = bench.start(nodes(1)).await;
     // By then it waits for far longer than a reload takes.
@@ -247,6 +249,48 @@ async fn a_sink_that_waits_to_try_again_is_replaced_at_once() {
     is_busy.store(false, Ordering::Relaxed);
     assert_eq!(part.end().await, Outcome::Finished);
     complete(&recorder, 2000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_to_a_sink_that_is_replaced_comes_to_its_end() {
+    let recorder = Recorder { delivering: Duration::from_millis(150), ..Recorder::new() };
+    let numbers = Numbers { pause: Duration::from_millis(1), ..Numbers::new(5000) };
+    let nodes = |turn: u64| vec![source("source", &numbers), edited(sink("sink", &recorder, &[(0, 0)]), turn)];
+    let bench = Bench::new();
+    let mut part = bench.start(nodes(0)).await;
+    for turn in 1..10 {
+        let before = recorder.received().len();
+        eventually("a delivery", || recorder.received().len() > before).await;
+        part = bench.reload(part, nodes(turn), async || {}).await;
+    }
+    assert_eq!(part.end().await, Outcome::Finished);
+    assert!(recorder.received().values().all(|&times| times == 1), "nothing came twice");
+    complete(&recorder, 5000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_stands_still_for_a_sink_that_hangs_and_is_replaced() {
+    let hangs = Arc::new(AtomicBool::new(true));
+    let hung = Arc::clone(&hangs);
+    let answer = move |_: &Batch| (!hung.load(Ordering::Relaxed)).then(Attempt::delivered);
+    let delivery = Delivery { attempt_timeout: Duration::from_secs(30), ..Delivery::default() };
+    let (hung, well) = (Recorder { answer: Arc::new(answer), delivery, ..Recorder::new() }, Recorder::new());
+    let numbers = Numbers { pause: Duration::from_millis(1), ..Numbers::new(5000) };
+    let nodes = |turn: u64| {
+        vec![source("source", &numbers), edited(sink("hung", &hung, &[(0, 0)]), turn), sink("well", &well, &[(0, 0)])]
+    };
+    let mut bench = Bench::new();
+    // What waits for the sink shall hold nobody up.
+    bench.environment.edge_capacity = 1 << 20;
+    let part = bench.start(nodes(1)).await;
+    eventually("a delivery", || !hung.received().is_empty()).await;
+    let (before, mut then) = (well.received().len(), 0);
+    let part = bench.reload(part, nodes(2), async || then = well.received().len()).await;
+    assert!(then > before + 100, "{before} {then}: it is waited for, but not by all");
+    hangs.store(false, Ordering::Relaxed);
+    assert_eq!(part.end().await, Outcome::Finished);
+    complete(&well, 5000);
+    complete(&hung, 5000);
 }
 
 #[tokio::test(start_paused = true)]

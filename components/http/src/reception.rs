@@ -1,12 +1,13 @@
 //! What a request meets: who may send, and where; then it waits for its answer.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use logd_sdk::Context;
 use logd_sdk::http::header::HeaderValue;
 use logd_sdk::http::{Answer, Auth, Handler, Method, Parts, Refusal, Request, StatusCode};
 use metrics::Counter;
+use tokio::time::{Instant, timeout_at};
 
 use crate::decode::Decoder;
 use crate::durable::{Intake, Kept, Key};
@@ -64,6 +65,8 @@ pub(crate) struct Reception {
     pub(crate) decoder: Decoder,
     /// Where they go.
     pub(crate) desk: Desk,
+    /// How long a request may wait for a source.
+    pub(crate) patience: Duration,
     /// When to come again, for who found no room.
     pub(crate) retry_after: Duration,
     /// What is counted.
@@ -97,7 +100,8 @@ impl Reception {
     /// Takes a request, here or, when the source has gone, where its successor is.
     async fn receive(&self, request: Request) -> Result<(), Refusal> {
         let Some(mut open) = self.take(request).await? else { return Ok(()) };
-        let mut next = self.succession.of(self).await;
+        let deadline = Instant::now() + self.patience;
+        let mut next = self.successor(deadline).await;
         while let Some(successor) = next {
             let left = match open {
                 Open::New(request) => {
@@ -109,12 +113,16 @@ impl Reception {
             };
             let Some(left) = left else { return Ok(()) };
             open = left;
-            next = successor.succession.of(&successor).await;
+            next = successor.successor(deadline).await;
         }
         Err(match open {
             Open::New(_) => self.busy(),
             Open::Kept(kept) => kept.refusal(),
         })
+    }
+
+    async fn successor(&self, deadline: Instant) -> Option<Arc<Self>> {
+        timeout_at(deadline, self.succession.of(self)).await.ok().flatten()
     }
 
     /// Takes a request. Returns it if the source has gone before.

@@ -271,6 +271,7 @@ impl HttpSettings {
             door: Door { path: self.path.clone(), strict: self.strict_path, method: self.method.name(), auth },
             decoder,
             desk,
+            patience,
             retry_after: limits.retry_after,
             answers: Answers::new(context),
             succession: Succession::new(context, listener.local_addr()?),

@@ -277,7 +277,7 @@ impl Fleet {
         let old: Vec<Plan> = units.iter().map(|unit| unit.plan.clone()).collect();
         // What can't be read can't be gone on with.
         let continues = !anew && swap.continues(&self.environment).unwrap_or(false);
-        let (mut fresh, mut handoff) = (Fresh::default(), None);
+        let mut fresh = Fresh::default();
         if continues {
             fresh = match swap.prepare(&self.environment).await {
                 Ok(fresh) => fresh,
@@ -288,10 +288,10 @@ impl Fleet {
                     return Err(format!("{names}: {error}; what ran before goes on"));
                 }
             };
-            handoff = Some(swap.begin(&self.environment).await);
         }
+        // To the end: what waits to be tried again begins nothing before it is taken over.
+        let _handoff = if continues { Some(swap.begin(&self.environment).await) } else { None };
         let (diff, salvage) = (swap.diff, self.leave(units, &plan, continues).await);
-        drop(handoff);
         let error = match plan.resume(fresh, salvage, &self.environment).await {
             Ok(unit) => {
                 tracing::info!(

@@ -105,9 +105,8 @@ impl Bench {
         let accounts = part.status.accounts();
         let diff = Diff::between(&part.graph, &graph, self.environment.conditions.as_ref());
         let fresh = Fresh::prepare(&graph, &part.graph, &diff, &accounts, &self.environment).await.expect("built");
-        let handoff = self.environment.handoffs.begin(diff.replaced_sinks(&part.graph)).await;
+        let _handoff = self.environment.handoffs.begin(diff.replaced_sinks(&part.graph)).await;
         let mut salvage = part.pause().await;
-        drop(handoff);
         still().await;
         self.run(salvage.with_retired(&graph), fresh, salvage).await
     }

@@ -130,7 +130,7 @@ fn reloads_under_load_lose_double_and_refuse_nothing() {
     let mut daemon = Daemon::new(&version.text(addresses, &receiver, &nobody));
     daemon.place.write("logd.toml", "limits.reload_timeout = \"2s\"\n");
     daemon.start();
-    let load = Load { clients: 2, rate: Some(100), ..Load::FULL };
+    let load = Load { clients: 2, ..Load::FULL };
     let clients = addresses.map(|address| {
         let first = if address == addresses[0] { 0 } else { 1 << 30 };
         Producers::start(address.parse().expect("an address"), Load { first, ..load })

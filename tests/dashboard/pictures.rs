@@ -15,7 +15,7 @@ const LARGEST: usize = 150_000;
 fn of_the_demo() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let demo = std::fs::read_to_string(root.join("pipelines/demo.toml")).expect("the demo");
-    let later = demo.replace("at = \"-20m\"", "at = \"150s\"");
+    let later = demo.replace("at = \"-20m\"", "at = \"110s\"");
     assert_ne!(later, demo, "the incident stands elsewhere");
     let visit = Visit::begin(Shop::with("demo", &later));
     let browser = &visit.browser;

@@ -9,10 +9,11 @@ import { table } from "../table.js";
 
 /** The rule and the points of an anomaly, in the unit of its metric; a line if there are none. */
 export function evidence(anomaly, unit, zone) {
-  const { method, rule, confirm, points, ...figures } = anomaly?.evidence ?? {};
+  const { method, rule, confirm, points, figures, ...more } = anomaly?.evidence ?? {};
   if (!anomaly) return h("p", { class: "none muted" }, "No evidence was kept.");
   const at = (value) => time(value, zone, now(), { millis: false });
-  const told = h("div", { class: "pad" }, h("dl", { class: "figures" }, rows(rule ? { ...rule, confirm } : figures)));
+  const found = rule ? rows({ ...rule, confirm }) : [...rows(more), ...rows(figures)];
+  const told = h("div", { class: "pad" }, h("dl", { class: "figures" }, found));
   if (!points) return [told];
   const columns = [
     { name: "window", label: "Window", cell: ({ window }) => `${at(window?.start)} – ${at(window?.end)}` },
@@ -40,6 +41,9 @@ function flat(value, path = []) {
   if (value === undefined) return [];
   if (Array.isArray(value) && !value.some((inner) => inner && typeof inner === "object")) {
     return [[path.join(" "), value.map(String).join(", ")]];
+  }
+  if (Array.isArray(value)) {
+    return value.flatMap((inner, place) => flat(inner, value.length > 1 ? [...path, place + 1] : path));
   }
   if (value && typeof value === "object") {
     return Object.entries(value).flatMap(([name, inner]) => flat(inner, [...path, name]));

@@ -18,6 +18,8 @@ import { picture } from "./service.js";
 
 // Of what was before and after an incident the chart shows as much as it lasted, but at least and at most so much.
 const [LEAST, MOST] = [10 * 60_000, 6 * 3_600_000];
+// Where its detector has kept no logs, so many are shown of those that the service wrote around its beginning.
+const [SAMPLES, AROUND] = [5, 30_000];
 
 export function mount({ root, app, state }) {
   const id = state.path[1];
@@ -54,11 +56,11 @@ export function mount({ root, app, state }) {
   async function refresh(signal) {
     const incident = whole(await get(`incidents/${segments(id)}`, {}, signal));
     show(incident);
-    await draw(incident, signal);
+    await Promise.all([sample(incident, signal), draw(incident, signal)]);
   }
 
   const show = (incident) => {
-    const { type, service, anomalies } = incident;
+    const { type, service } = incident;
     const next = JSON.stringify([incident, zone(), app.isAdmin]);
     if (next === print) return;
     print = next;
@@ -69,18 +71,7 @@ export function mount({ root, app, state }) {
     fill(explanation, incident.explanation);
     fill(facts, figures(incident, zone()));
     buttons(incident);
-    const times = (change) => Date.parse(change.timestamp);
-    const newest = [...anomalies].sort((one, other) => times(other) - times(one));
-    const logs = newest.findLast((change) => change.samples?.length)?.samples ?? [];
-    const items = logs.map((event, place) => asLog(event, `sample-${place}`));
-    keyed(
-      samples,
-      items,
-      (log) => log.id,
-      (log) => logRow(log, { zone: zone() }),
-      zone(),
-    );
-    sampled.hidden = logs.length === 0;
+    const newest = newestFirst(incident);
     fill(others, related(incident, zone()));
     together.hidden = !incident.related?.length;
     fill(
@@ -96,6 +87,19 @@ export function mount({ root, app, state }) {
       changes,
       newest.map((change) => changed(change, zone())),
     );
+  };
+
+  const sample = async (incident, signal) => {
+    const kept = newestFirst(incident).findLast((change) => change.samples?.length)?.samples;
+    const logs = kept?.map((event, place) => asLog(event, `sample-${place}`)) ?? (await began(incident, signal));
+    keyed(
+      samples,
+      logs,
+      (log) => log.id,
+      (log) => logRow(log, { zone: zone() }),
+      zone(),
+    );
+    sampled.hidden = logs.length === 0;
   };
 
   const buttons = (incident) => {
@@ -175,6 +179,20 @@ const whole = (incident) => ({
 /** Whether it is the metric that an incident is about. */
 const isJudged = ({ name, detector }, incident) =>
   name === incident.field && detector === `${incident.pipeline}/${incident.detector}`;
+
+/** What has changed, the newest first. */
+function newestFirst({ anomalies }) {
+  const times = (change) => Date.parse(change.timestamp);
+  return [...anomalies].sort((one, other) => times(other) - times(one));
+}
+
+/** Logs of its service around its beginning; of one about errors, these. */
+async function began({ service, type, opened_at }, signal) {
+  if (!service) return [];
+  const [from, to] = [-AROUND, AROUND].map((apart) => new Date(Date.parse(opened_at) + apart).toISOString());
+  const level = type.startsWith("error") ? "ERROR" : undefined;
+  return (await get("logs", { service, level, from, to, limit: SAMPLES }, signal)).items;
+}
 
 /** The time that the chart shows. */
 function span(incident) {

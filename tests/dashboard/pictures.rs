@@ -44,7 +44,7 @@ fn of_the_demo() {
     save(&visit, "dashboard-service");
     visit.go("#/incidents", "Incidents");
     let incident = browser.wait("the incident", "one('incident-row', '[data-service=payment-service]')?.hash");
-    visit.go(incident.as_str().expect("an address"), "High latency");
+    visit.go(incident.as_str().expect("an address"), "Latency");
     browser.wait("the incident", "one('chart', ' canvas') && one('chart-anomaly') && one('log-row')");
     save(&visit, "dashboard-incident");
     resize(&visit, 1280, 800, false);

@@ -182,13 +182,18 @@ async fn a_part_that_stood_still_goes_on_as_if_nothing_had_happened() {
     assert_eq!((tally.received, tally.unaccounted(), tally.in_flight), (500, 0, 0), "{tally:?}");
 }
 
+/// A sink that answers nothing until the switch is turned off.
+fn hanging(switch: &Arc<AtomicBool>) -> Recorder {
+    let hangs = Arc::clone(switch);
+    let answer = move |_: &Batch| (!hangs.load(Ordering::Relaxed)).then(Attempt::delivered);
+    let delivery = Delivery { attempt_timeout: Duration::from_secs(30), ..Delivery::default() };
+    Recorder { answer: Arc::new(answer), delivery, ..Recorder::new() }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_hangs_keeps_nobody_from_standing_still() {
     let hangs = Arc::new(AtomicBool::new(true));
-    let hung = Arc::clone(&hangs);
-    let answer = move |_: &Batch| (!hung.load(Ordering::Relaxed)).then(Attempt::delivered);
-    let delivery = Delivery { attempt_timeout: Duration::from_secs(30), ..Delivery::default() };
-    let recorder = Recorder { answer: Arc::new(answer), delivery, ..Recorder::new() };
+    let recorder = hanging(&hangs);
     let numbers = Numbers { pause: Duration::from_millis(1), ..Numbers::new(5000) };
     let nodes = || {
         let function = Function::passing(|_| {});
@@ -271,10 +276,7 @@ async fn what_is_under_way_to_a_sink_that_is_replaced_comes_to_its_end() {
 #[tokio::test(start_paused = true)]
 async fn nobody_stands_still_for_a_sink_that_hangs_and_is_replaced() {
     let hangs = Arc::new(AtomicBool::new(true));
-    let hung = Arc::clone(&hangs);
-    let answer = move |_: &Batch| (!hung.load(Ordering::Relaxed)).then(Attempt::delivered);
-    let delivery = Delivery { attempt_timeout: Duration::from_secs(30), ..Delivery::default() };
-    let (hung, well) = (Recorder { answer: Arc::new(answer), delivery, ..Recorder::new() }, Recorder::new());
+    let (hung, well) = (hanging(&hangs), Recorder::new());
     let numbers = Numbers { pause: Duration::from_millis(1), ..Numbers::new(5000) };
     let nodes = |turn: u64| {
         vec![source("source", &numbers), edited(sink("hung", &hung, &[(0, 0)]), turn), sink("well", &well, &[(0, 0)])]

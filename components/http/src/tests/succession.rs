@@ -15,6 +15,14 @@ fn known(context: Context) -> Context {
     Context { shared, ..context }
 }
 
+/// A home in which sources know of those that come in their place, with one of them, and where that listens.
+async fn inhabited(rest: &str) -> (Home, HttpSource, SocketAddr) {
+    let mut home = Home::new(rest);
+    home.context = known(home.context);
+    let (source, address) = home.start(None).await;
+    (home, source, address)
+}
+
 /// A client that is in the midst of a request, whose body is `later`.
 async fn in_the_midst(address: SocketAddr) -> Client<TcpStream> {
     let mut client = connect(address).await;
@@ -97,9 +105,7 @@ async fn of_a_request_that_was_taken_in_part_nothing_is_taken_twice() {
 
 #[tokio::test]
 async fn who_waits_for_delivery_is_answered_when_the_next_source_has_delivered() {
-    let mut home = Home::new("respond_when = 'delivered'");
-    home.context = known(home.context);
-    let (mut source, address) = home.start(None).await;
+    let (home, mut source, address) = inhabited("respond_when = 'delivered'").await;
     let mut client = connect(address).await;
     client.send(post("", "one")).await;
     assert_eq!(texts(&next(&mut source).await), ["one"]);
@@ -118,9 +124,7 @@ async fn who_waits_for_delivery_is_answered_when_the_next_source_has_delivered()
 
 #[tokio::test]
 async fn a_log_stays_open_for_who_comes_next() {
-    let mut home = Home::new("buffer.max_size = '64 MiB'");
-    home.context = known(home.context);
-    let (mut source, address) = home.start(None).await;
+    let (home, mut source, address) = inhabited("buffer.max_size = '64 MiB'").await;
     let mut client = connect(address).await;
     client.send(post("Idempotency-Key: a\r\n", "one")).await;
     assert_eq!(client.reply().await.status, 200);

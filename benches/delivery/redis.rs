@@ -48,11 +48,20 @@ pub(crate) fn run(bench: &Bench) {
     Row::new("Kafka → parse → Redis, the classic keys").events(bench.logs, own).share(round.share).print();
     let ((), [idle, _]) = while_reading([&service, &other], || thread::sleep(IDLE));
     Row::new("reads of the classic keys, on an idle machine").waits(&idle).print();
-    let (_, [paced, beside]) = while_reading([&service, &other], || measure(&mut once(&generator(), &service)));
-    Row::new("the same while logd writes 150,000 logs/s there").within(&paced, READ).print();
-    Row::new("the same while logd writes 150,000 logs/s to another Redis").waits(&beside).print();
-    Row::new("the same at full speed, to another Redis").waits(&meanwhile).print();
-    Row::new("the same at full speed, there").waits(&waits).print();
+    // Who reads waits for a core as well: on two, logd leaves one to them and to Redis.
+    let paced = |threads: &str| {
+        let mut paced = once(&generator(), &service);
+        paced.args(["--threads", threads]);
+        while_reading([&service, &other], || measure(&mut paced)).1
+    };
+    let [one, beside_one] = paced("1");
+    let [two, beside_two] = paced("2");
+    Row::new("the same while logd writes 150,000 logs/s there, on one core").within(&one, READ).print();
+    Row::new("the same to another Redis").waits(&beside_one).print();
+    Row::new("the same while logd writes 150,000 logs/s there, on two cores").waits(&two).print();
+    Row::new("the same to another Redis").waits(&beside_two).print();
+    Row::new("the same at full speed, there, on two cores").waits(&waits).print();
+    Row::new("the same to another Redis").waits(&meanwhile).print();
 }
 
 /// As many logs a second as the classic system claims, for ten seconds.

@@ -66,7 +66,7 @@ function line({ points }) {
 /** The rate, and the output's name if it is not the usual one, at the receiver's end: there the lines are apart. */
 function plate(edge, edges) {
   const [x, y] = edge.points.at(-1);
-  const text = cut([rate(rateOf(edge, edges)), edge.port].filter(Boolean).join(" "), 18);
+  const text = cut([rate(rateOf(edge, edges)), edge.port].filter(Boolean).join(" "), 17);
   const wide = text.length * LETTER + 6;
   return [
     svg("rect", { class: "plate", x: x - 11 - wide, y: y - 9, width: wide, height: 18, rx: 4 }),

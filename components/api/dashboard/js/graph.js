@@ -2,7 +2,7 @@
 //
 // An edge over several layers passes each between by a place of its own, so that it runs behind no box.
 
-export const BOX = { width: 160, height: 56, across: 116 };
+export const BOX = { width: 160, height: 56, across: 126 };
 const [GAP, PORT, PASSAGE, SWEEPS] = [22, 20, 14, 8];
 
 /**

@@ -51,6 +51,7 @@ export function mount({ root, app, state }) {
   );
   let drawn = null;
   let judged = null;
+  let beginning = null;
   let print = "";
 
   async function refresh(signal) {
@@ -71,27 +72,28 @@ export function mount({ root, app, state }) {
     fill(explanation, incident.explanation);
     fill(facts, figures(incident, zone()));
     buttons(incident);
-    const newest = newestFirst(incident);
     fill(others, related(incident, zone()));
     together.hidden = !incident.related?.length;
     fill(
       proof,
       // Why it was opened: what came later may be usual again.
       evidence(
-        newest.findLast((change) => change.evidence),
+        incident.anomalies.findLast((change) => change.evidence),
         incident.unit,
         zone(),
       ),
     );
     fill(
       changes,
-      newest.map((change) => changed(change, zone())),
+      incident.anomalies.map((change) => changed(change, zone())),
     );
   };
 
   const sample = async (incident, signal) => {
-    const kept = newestFirst(incident).findLast((change) => change.samples?.length)?.samples;
-    const logs = kept?.map((event, place) => asLog(event, `sample-${place}`)) ?? (await began(incident, signal));
+    const kept = incident.anomalies.findLast((change) => change.samples?.length)?.samples;
+    const logs = kept?.map((event, place) => asLog(event, `sample-${place}`)) ?? beginning ?? (await began(incident, signal));
+    // No more of them will come.
+    if (now() > Date.parse(incident.opened_at) + 2 * AROUND) beginning = logs;
     keyed(
       samples,
       logs,
@@ -170,21 +172,16 @@ export function mount({ root, app, state }) {
 const card = (title, content) =>
   h("section", { class: "card", "aria-label": title }, h("header", null, h("h2", null, title)), content);
 
-/** An incident whose anomalies have what their detector said beside what the API says of them. */
-const whole = (incident) => ({
-  ...incident,
-  anomalies: (incident.anomalies ?? []).map(({ event, ...told }) => ({ ...event, ...told })),
-});
+/** An incident whose anomalies, the newest first, have what their detector said beside what the API says of them. */
+function whole(incident) {
+  const anomalies = (incident.anomalies ?? []).map(({ event, ...told }) => ({ ...event, ...told }));
+  const time = (change) => Date.parse(change.timestamp);
+  return { ...incident, anomalies: anomalies.sort((one, other) => time(other) - time(one)) };
+}
 
 /** Whether it is the metric that an incident is about. */
 const isJudged = ({ name, detector }, incident) =>
   name === incident.field && detector === `${incident.pipeline}/${incident.detector}`;
-
-/** What has changed, the newest first. */
-function newestFirst({ anomalies }) {
-  const times = (change) => Date.parse(change.timestamp);
-  return [...anomalies].sort((one, other) => times(other) - times(one));
-}
 
 /** Logs of its service around its beginning; of one about errors, these. */
 async function began({ service, type, opened_at }, signal) {

@@ -12,6 +12,19 @@ use crate::support::services::Service;
 
 /// How long after a service is back events have to flow again.
 const SOON: Duration = Duration::from_secs(5);
+/// Windows of the topic's events by the time at which they were sent.
+const WINDOWS: &str = r#"
+[transforms.counted]
+type = "window"
+inputs = ["parsed"]
+size = "1s"
+allowed_lateness = "0s"
+aggregates.count = { fn = "count" }
+
+[sinks.seen]
+type = "blackhole"
+inputs = ["counted"]
+"#;
 
 /// A flow under way.
 struct Flow {
@@ -24,9 +37,15 @@ struct Flow {
 impl Flow {
     /// Begins to send events through a topic to an index, both of this name.
     fn start(name: &'static str) -> Self {
+        Self::start_with(name, "")
+    }
+
+    /// The same, and with more that the pipeline does.
+    fn start_with(name: &'static str, more: &str) -> Self {
         let cluster = cluster();
         cluster.make_topic(name);
-        Self { name, cluster, daemon: Daemon::new(&cluster.pipeline(name)), sender: Sender::start(cluster, name) }
+        let daemon = Daemon::new(&[&*cluster.pipeline(name), more].concat());
+        Self { name, cluster, daemon, sender: Sender::start(cluster, name) }
     }
 
     /// Waits until events are delivered that were not when this was called.
@@ -75,9 +94,10 @@ fn stops_of_logd_lose_and_double_no_document() {
     through("stopped", 3, "TERM");
 }
 
-/// Kills a service under way, waits until `/ready` tells that `component` has no one to talk to, and starts it again.
+/// Kills a service under way, waits until `/ready` tells that `component` has no one to talk to, and starts it again. What
+/// the others wait for meanwhile is not late for them.
 fn without(name: &'static str, service: fn(&Cluster) -> &Service, component: &str) {
-    let mut flow = Flow::start(name);
+    let mut flow = Flow::start_with(name, WINDOWS);
     flow.daemon.start();
     flow.flows();
     let service = service(flow.cluster);
@@ -93,6 +113,11 @@ fn without(name: &'static str, service: fn(&Cluster) -> &Service, component: &st
     println!("{name}: flows {:?} after the service was back", back.elapsed());
     assert!(back.elapsed() < SOON, "{:?}", back.elapsed());
     flow.daemon.wait_for("readiness", |daemon| daemon.ready().contains("\"ready\":true"));
+    // Partitions catch up one after the other: a window waits for all of them.
+    flow.daemon.watch(Duration::from_secs(2), |_| {});
+    let counted = |family: &str| flow.daemon.sum(family, &["component_id=\"counted\""]);
+    assert!(counted("logd_component_sent_events_total{") > 0.0, "{}", flow.daemon.said());
+    assert_eq!(counted("logd_component_late_events_total{"), 0.0);
     flow.ends_exactly();
 }
 

@@ -34,6 +34,7 @@ fn graph_draws_a_tree() {
     let expected =
         "web\n  lines (stdin)\n  └─ parsed (parse)\n     ├─ out (blackhole)\n     └─ .dead → out (blackhole) ↑\n";
     assert_eq!(printed(&["graph"]), expected);
+    assert_eq!(printed(&["graph", "pipelines/web.toml"]), expected);
 }
 
 #[test]

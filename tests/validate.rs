@@ -21,7 +21,7 @@ fn every_mistake_is_named_with_its_line() {
     names.sort();
     for path in names {
         let file = path.file_name().expect("a name").to_string_lossy().into_owned();
-        let said = run(Place::new().logd().current_dir(&folder).args(["validate", "-c", &file]));
+        let said = run(Place::new().logd().current_dir(&folder).args(["validate", &file]));
         let told = format!("{}exit code {}\n", said.err, said.code.unwrap_or(-1));
         mistakes += said.err.matches(&format!("--> {file}:")).count();
         let expected = path.with_extension("txt");

@@ -1,6 +1,7 @@
 //! `logd graph`: the pipelines as a picture.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
@@ -11,6 +12,10 @@ use crate::topology::{Graph as Plan, Input, Node};
 /// Show the graph of the pipelines
 #[derive(Args, Debug)]
 pub(super) struct Graph {
+    /// A pipeline file, or a folder of them, as with -c
+    #[arg(value_name = "FILE_OR_DIR")]
+    files: Vec<PathBuf>,
+
     #[command(flatten)]
     configuration: Configuration,
 
@@ -27,7 +32,8 @@ enum Format {
 }
 
 impl Graph {
-    pub(super) fn execute(self) -> Exit {
+    pub(super) fn execute(mut self) -> Exit {
+        self.configuration.pipelines.append(&mut self.files);
         let settings = match self.configuration.settings() {
             Ok(settings) => settings,
             Err(exit) => return exit,

@@ -1,5 +1,7 @@
 //! `logd validate`: every mistake of every file, in one pass.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::Exit;
@@ -14,6 +16,10 @@ use crate::topology::Rehearsal;
 /// Check the pipeline files: every mistake, with its line
 #[derive(Args, Debug)]
 pub(super) struct Validate {
+    /// A pipeline file, or a folder of them, as with -c
+    #[arg(value_name = "FILE_OR_DIR")]
+    files: Vec<PathBuf>,
+
     #[command(flatten)]
     configuration: Configuration,
 
@@ -47,7 +53,8 @@ enum Format {
 }
 
 impl Validate {
-    pub(super) fn execute(self) -> Exit {
+    pub(super) fn execute(mut self) -> Exit {
+        self.configuration.pipelines.append(&mut self.files);
         let (settings, mistakes) = read_settings(self.configuration.config.as_deref());
         let Some(settings) = settings else {
             if self.format == Format::Json {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
 use tantivy::{Index, IndexSettings};
 
-use super::schema::{FIELDS, tokenizers};
+use super::schema::{FIELDS, is_known, tokenizers};
 
 const HOUR: i64 = 3600 * 1_000_000;
 /// Records are compressed together in blocks of so many bytes.
@@ -133,7 +133,7 @@ impl Part {
     pub(super) fn index(&self) -> anyhow::Result<Index> {
         let mut index = Index::open(MmapDirectory::open(&self.folder)?)?;
         index.set_tokenizers(tokenizers());
-        anyhow::ensure!(index.schema() == FIELDS.schema, "it has other fields than this logd knows");
+        anyhow::ensure!(is_known(&index.schema()), "it has other fields than this logd knows");
         Ok(index)
     }
 

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tantivy::TantivyDocument;
 use tantivy::schema::{
-    FAST, Field, INDEXED, IndexRecordOption, JsonObjectOptions, OwnedValue, STORED, Schema, TextFieldIndexing,
-    TextOptions,
+    FAST, Field, INDEXED, IndexRecordOption, JsonObjectOptions, NumericOptions, OwnedValue, STORED, Schema,
+    TextFieldIndexing, TextOptions,
 };
 use tantivy::tokenizer::{LowerCaser, RawTokenizer, RemoveLongFilter, SimpleTokenizer, TextAnalyzer, TokenizerManager};
 
@@ -59,10 +59,18 @@ pub(super) struct Fields {
 }
 
 /// The fields of every part.
-pub(super) static FIELDS: LazyLock<Fields> = LazyLock::new(Fields::new);
+pub(super) static FIELDS: LazyLock<Fields> = LazyLock::new(|| Fields::new(FAST.into()));
+
+/// The fields of parts that have a term for each time as well, as those of earlier versions do.
+static WITH_TIMES: LazyLock<Fields> = LazyLock::new(|| Fields::new((FAST | INDEXED).into()));
+
+/// Whether a part with these fields can be read and written.
+pub(super) fn is_known(schema: &Schema) -> bool {
+    [&FIELDS, &WITH_TIMES].iter().any(|fields| fields.schema == *schema)
+}
 
 impl Fields {
-    fn new() -> Self {
+    fn new(time: NumericOptions) -> Self {
         let mut schema = Schema::builder();
         let indexing = |tokenizer: &str, option| {
             TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(option).set_fieldnorms(false)
@@ -76,7 +84,7 @@ impl Fields {
             .set_indexing_options(indexing(WHOLE_LOWER, IndexRecordOption::Basic))
             .set_expand_dots_enabled();
         Self {
-            time: schema.add_i64_field("time", FAST | INDEXED),
+            time: schema.add_i64_field("time", time),
             number: schema.add_u64_field("number", FAST),
             epoch: schema.add_u64_field("epoch", FAST),
             error: schema.add_bool_field("error", FAST),
@@ -189,6 +197,13 @@ mod tests {
             assert_eq!(log(&document(&record, "f", 1, 2).unwrap()).unwrap(), record);
         }
         assert!(log(&TantivyDocument::default()).is_err());
+    }
+
+    #[test]
+    fn parts_of_earlier_versions_are_known() {
+        assert!(is_known(&FIELDS.schema) && is_known(&WITH_TIMES.schema) && FIELDS.schema != WITH_TIMES.schema);
+        assert_eq!(FIELDS.log, WITH_TIMES.log, "fields have the same places");
+        assert!(!is_known(&Schema::builder().build()));
     }
 
     #[test]

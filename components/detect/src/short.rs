@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// A text in a key, or a field that is kept, has so many bytes at most.
 pub(crate) const LONGEST: usize = 1024;
 
-/// An event that is kept as evidence has so many bytes of JSON at most.
+/// An event that a window keeps as evidence has so many bytes of JSON at most.
 pub(crate) const LONGEST_EVENT: usize = 16 << 10;
 
 /// The text, or as much of it as is kept, and then a hash of all of it.
@@ -24,12 +24,12 @@ pub(crate) fn short(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{mark}", &text[..end]))
 }
 
-/// An event in JSON; one that is too long becomes a text, of its beginning.
-pub(crate) fn short_event(json: Vec<u8>) -> Vec<u8> {
-    if json.len() <= LONGEST_EVENT {
+/// An event in JSON; one of more than `most` bytes becomes a text, of its beginning.
+pub(crate) fn short_event(json: Vec<u8>, most: usize) -> Vec<u8> {
+    if json.len() <= most {
         return json;
     }
-    let text = String::from_utf8_lossy(&json[..LONGEST_EVENT]);
+    let text = String::from_utf8_lossy(&json[..most]);
     // What was cut in two at the end is no character.
     let beginning = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
     serde_json::Value::from(format!("{beginning}…")).to_string().into_bytes()
@@ -53,9 +53,9 @@ mod tests {
 
     #[test]
     fn an_event_that_is_too_long_is_a_text() {
-        assert_eq!(short_event(b"{\"a\":1}".to_vec()), b"{\"a\":1}");
+        assert_eq!(short_event(b"{\"a\":1}".to_vec(), LONGEST_EVENT), b"{\"a\":1}");
         let event = format!("{{\"a\":\"x{}\"}}", "é".repeat(LONGEST_EVENT));
-        let kept = short_event(event.clone().into_bytes());
+        let kept = short_event(event.clone().into_bytes(), LONGEST_EVENT);
         let text: String = serde_json::from_slice(&kept).unwrap();
         assert!(text.ends_with("é…") && event.starts_with(text.trim_end_matches('…')), "{}", text.len());
         assert!(kept.len() < LONGEST_EVENT + 100);

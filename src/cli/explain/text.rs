@@ -43,7 +43,9 @@ pub(super) fn text(anomaly: &Anomaly, explained: &Explained) -> String {
     if let Some(reason) = &anomaly.reason {
         line("over because", name(reason));
     }
-    text += "\nlast values\n";
+    if !explained.account.steps.is_empty() {
+        text += "\nlast values\n";
+    }
     for Step { window, value, expected, score, exceeds } in &explained.account.steps {
         let figure = |figure: &Option<f64>| figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.4}"));
         let mark = if exceeds.is_some() { "  exceeds" } else { "" };

@@ -8,7 +8,7 @@ use crate::novelty::NoveltyEvidence;
 use crate::pattern::PatternEvidence;
 use crate::rule::{Criterion, Rule, RuleEvidence, Side};
 use crate::season::Period;
-use crate::signals::Figures;
+use crate::signals::{Figures, Recent};
 use crate::time::{Interval, Micros};
 
 /// A change of an incident, as it leaves on `NAME.anomalies`.
@@ -105,6 +105,9 @@ pub struct SignalEvidence {
     /// The figures of each signal that takes part, when it was an alarm last; in the order of
     /// [`Anomaly::signals`].
     pub figures: Vec<Figures>,
+    /// The last buckets, the oldest first; the last one is that of the change.
+    #[serde(default)]
+    pub recent: Vec<Recent>,
 }
 
 impl SignalEvidence {

@@ -8,7 +8,7 @@
 //! - [`Bucket`]: what happened, in exact integers, to be merged in any order;
 //! - [`Monitor`]: what all keys share, and the step from bucket to bucket; [`KeyState`]: what is known of a key;
 //! - [`Outcome`]: alarms that open and close; [`Figures`]: all that a verdict rests on, to be judged again;
-//! - [`Watch`]: from alarms to incidents, and their events;
+//! - [`Watch`]: from alarms to incidents, and their events; [`Recent`]: the last buckets before a change;
 //! - `latency`, `tail`, `errors`, `traffic`, `silence`: one signal each: its figures, its test, and what it learns;
 //! - `scale`, `ring`, `season`, `dispersion`, `deviance`: time, sums, the time of day, scatter, chance.
 //!
@@ -30,6 +30,7 @@ mod monitor;
 mod now;
 mod offsets;
 mod outcome;
+mod recent;
 mod ring;
 mod scale;
 mod season;
@@ -46,6 +47,7 @@ pub use self::errors::ErrorFigures;
 pub use self::latency_figures::{Confirmed, LatencyFigures};
 pub use self::monitor::Monitor;
 pub use self::outcome::{Change, Figures, Outcome, Signal};
+pub use self::recent::Recent;
 pub use self::settings::{ErrorSettings, Limit, Settings, SignalSettings};
 pub use self::silence::SilenceFigures;
 pub use self::state::KeyState;

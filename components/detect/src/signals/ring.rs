@@ -85,6 +85,11 @@ impl Cell {
     pub(super) fn residual(&self) -> f64 {
         self.residual as f64 / ONE
     }
+
+    /// How many events were expected.
+    pub(super) fn expected(&self) -> f64 {
+        self.expected as f64 / ONE
+    }
 }
 
 impl Sums {

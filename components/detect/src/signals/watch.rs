@@ -7,6 +7,7 @@ use super::explain::sentence;
 use super::incident::{Incident, Part, Told};
 use super::monitor::Monitor;
 use super::outcome::{Figures, Outcome};
+use super::recent::recent;
 use super::settings::Settings;
 use super::state::KeyState;
 use crate::explain::Measure;
@@ -65,18 +66,18 @@ impl Watch {
         let at = self.monitor.next(start);
         let id = |opened| self.identity.incident(&key(), opened);
         let told = watched.incident.step(&outcome, at, self.cooldown, id);
-        (outcome, told.map(|told| self.tell(&told, key())))
+        (outcome, told.map(|told| self.tell(&told, key(), &watched.state)))
     }
 
     /// Ends the key's incident, if one is open, because its state is about to be let go.
     pub fn forget(&self, watched: &mut Watched, key: impl Fn() -> Key) -> Option<Anomaly> {
         let at = self.monitor.next(watched.state.last_closed()?);
         let told = watched.incident.resolve(Reason::NoLongerWatched, at)?;
-        Some(self.tell(&told, key()))
+        Some(self.tell(&told, key(), &watched.state))
     }
 
-    /// Makes the event of a change.
-    fn tell(&self, told: &Told, key: Key) -> Anomaly {
+    /// Makes the event of a change, but for its samples: buckets do not have the events.
+    fn tell(&self, told: &Told, key: Key, of: &KeyState) -> Anomaly {
         let Told { state, reason, at, incident, parts } = told;
         let (worst, worst_at) = incident.worst;
         // The latest figures of those that are out of the usual; at the end the worst, for nothing is any more.
@@ -111,7 +112,10 @@ impl Watch {
             },
             peak: Peak { value: worst.bounds().value, score: worst.score(), timestamp: worst_at },
             explanation: sentence(told, &self.measure),
-            evidence: Evidence::Signals(SignalEvidence { figures: parts.iter().map(|part| part.figures).collect() }),
+            evidence: Evidence::Signals(SignalEvidence {
+                figures: parts.iter().map(|part| part.figures).collect(),
+                recent: recent(of, &self.monitor),
+            }),
             samples: Vec::new(),
         }
     }

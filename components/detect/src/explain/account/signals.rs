@@ -1,15 +1,33 @@
 //! Of signals: the figures of each are judged again.
 
-use super::{Account, Disagreement, agree, figure, is_alarm, unfounded};
+use super::{Account, Disagreement, Step, agree, figure, is_alarm, unfounded};
 use crate::explain::figures::{short, span, two_digits};
 use crate::incident::{Anomaly, Kind, SignalEvidence, word};
-use crate::signals::Figures;
+use crate::signals::{Figures, Recent};
 
 /// How it came about.
 pub(super) fn account(evidence: &SignalEvidence) -> Account {
     let rules: Vec<String> = evidence.figures.iter().map(formula).collect();
     let quiet = evidence.figures.iter().flat_map(quiet).collect();
-    Account { rule: rules.join("; "), quiet, steps: Vec::new() }
+    let steps = worst(evidence).map(|worst| evidence.recent.iter().filter_map(|recent| step(worst, recent)).collect());
+    Account { rule: rules.join("; "), quiet, steps: steps.unwrap_or_default() }
+}
+
+/// The figures that are the furthest out of the usual.
+fn worst(evidence: &SignalEvidence) -> Option<&Figures> {
+    evidence.figures.iter().max_by(|one, other| one.times().total_cmp(&other.times()))
+}
+
+/// What a signal was in a bucket; `None` where it has none. Judged is not the bucket but what it is a part of.
+fn step(figures: &Figures, recent: &Recent) -> Option<Step> {
+    let share = |part: u32, whole: u32| (whole > 0).then(|| f64::from(part) / f64::from(whole));
+    let (value, usual) = match figures {
+        Figures::Latency(figures) => (figures.usual * recent.times_usual?, figures.usual),
+        Figures::TailLatency(figures) => (share(recent.slow, recent.latencies)?, figures.usual),
+        Figures::ErrorRate(figures) => (share(recent.errors, recent.events)?, figures.usual),
+        Figures::Traffic(_) | Figures::Silence(_) => (f64::from(recent.events), recent.expected),
+    };
+    Some(Step { window: recent.window, value, expected: Some(usual), score: None, exceeds: None })
 }
 
 /// Judges again.
@@ -17,8 +35,7 @@ pub(super) fn verify(anomaly: &Anomaly, evidence: &SignalEvidence) -> Result<(),
     if !is_alarm(anomaly) {
         return Ok(());
     }
-    let worst = evidence.figures.iter().max_by(|one, other| one.times().total_cmp(&other.times()));
-    let Some(worst) = worst.filter(|_| evidence.verify()) else { return Err(unfounded(anomaly)) };
+    let Some(worst) = worst(evidence).filter(|_| evidence.verify()) else { return Err(unfounded(anomaly)) };
     agree([
         ("its value", anomaly.value, worst.bounds().value),
         ("its score", anomaly.score, worst.score()),

@@ -5,6 +5,9 @@ use logd_sdk::report::KeyPath;
 
 use super::settings::{DetectSettings, Fields};
 
+/// More samples would be no evidence but a copy of the log.
+const MOST_SAMPLES: usize = 20;
+
 /// Reports all that is wrong.
 pub(super) fn check(settings: &DetectSettings, check: &mut Check<'_>) {
     check_fields(&settings.fields, check);
@@ -51,6 +54,12 @@ pub(super) fn check(settings: &DetectSettings, check: &mut Check<'_>) {
     }
     if settings.rebase_after.as_secs() < 1800 {
         check.report.error("rebase_after", "`rebase_after` must be at least 30m, of which the new normal is made");
+    }
+    if settings.samples > MOST_SAMPLES {
+        check
+            .report
+            .error("samples", format!("`samples` must be {MOST_SAMPLES} at most"))
+            .help("each key keeps so many, and so does each anomaly");
     }
     if settings.max_keys == 0 {
         check.report.error("max_keys", "`max_keys` must be at least 1");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::samples::Sampled;
 use crate::signals::{Bucket, Watch, Watched};
 use crate::time::Micros;
 
@@ -17,8 +18,9 @@ pub(super) struct Kept {
     pub(super) pending: BTreeMap<Micros, Bucket>,
     /// The latest time of its events.
     pub(super) newest: Micros,
-    /// Whether a snapshot has its open buckets, and what is known, and must be told when it is gone.
-    pub(super) saved: [bool; 2],
+    pub(super) sampled: Sampled,
+    /// Whether a snapshot has its open buckets, what is known, and its samples, and must be told when it is gone.
+    pub(super) saved: [bool; 3],
 }
 
 impl Kept {

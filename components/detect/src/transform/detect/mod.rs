@@ -4,6 +4,7 @@
 //! - `operator`: folds a batch into buckets of keys, and gathers what the shards found;
 //! - `shard`: the state of a share of the keys, in memory and in snapshots; `kept`: that of one;
 //! - `scores`: what each bucket has come to;
+//! - `samples`: events as evidence;
 //! - `related`: which incidents were open beside one;
 //! - `events`: anomalies and scores as events.
 //!
@@ -19,6 +20,7 @@ mod events;
 mod kept;
 mod operator;
 mod related;
+mod samples;
 mod scores;
 mod settings;
 mod shard;

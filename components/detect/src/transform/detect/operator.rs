@@ -15,6 +15,7 @@ use super::super::keyed::{EVICTED, Errors};
 use super::super::settings::score_columns;
 use super::events;
 use super::related::relate;
+use super::samples::{Candidates, Samples};
 use super::settings::DetectSettings;
 use super::shard::{Shard, Shared, Yield};
 use crate::explain::Measure;
@@ -73,6 +74,7 @@ pub(super) struct Folded {
     /// The latest time of its events.
     pub(super) newest: Time,
     pub(super) bucket: Bucket,
+    pub(super) samples: Samples,
 }
 
 impl Detect {
@@ -104,6 +106,7 @@ impl Detect {
                 watch: Watch::new(&settings.signals(), settings.cooldown.into(), identity, measure),
                 group_by: GroupBy::new(&settings.group_by),
                 series: Series::of_signals(context, settings.max_series),
+                samples: settings.samples,
                 fingerprint: settings.fingerprint(),
             }),
             timing: Timing {
@@ -126,9 +129,9 @@ impl Detect {
         })
     }
 
-    /// Folds the rows into buckets; `cell_of` says which one each row belongs to.
-    fn fold(&self, batch: &Batch, cell_of: &[u32], cells: usize, errors: &mut Errors) -> Vec<Bucket> {
-        let mut buckets = vec![Bucket::default(); cells];
+    /// Folds the rows into buckets with their samples; `cell_of` says which one each row belongs to.
+    fn fold(&self, batch: &Batch, cell_of: &[u32], cells: usize, errors: &mut Errors) -> Vec<(Bucket, Samples)> {
+        let mut folded = vec![(Bucket::default(), Candidates::default()); cells];
         let mut failures = 0;
         let mut ask = |condition: &Option<Arc<dyn Condition>>| {
             let mut answers = Vec::new();
@@ -142,21 +145,27 @@ impl Detect {
         let number = |row: usize, column: Option<usize>| column.and_then(|column| batch.field(row, column).number());
         let of_windows = self.fields.count.is_some();
         for (row, &cell) in cell_of.iter().enumerate() {
-            let Some(bucket) = buckets.get_mut(cell as usize) else { continue };
-            if of_windows {
+            let Some((bucket, candidates)) = folded.get_mut(cell as usize) else { continue };
+            let latency = number(row, latency);
+            let failed = if of_windows {
                 let events = whole(number(row, count));
                 let share = number(row, error_rate).filter(|share| (0.0..=1.0).contains(share)).unwrap_or(0.0);
-                bucket.add_many(events, number(row, latency), whole(Some((share * events as f64).round())));
+                let errors = whole(Some((share * events as f64).round()));
+                bucket.add_many(events, latency, errors);
+                errors > 0
             } else {
-                bucket.add(number(row, latency), failed.get(row).copied().unwrap_or(false));
-            }
+                let failed = failed.get(row).copied().unwrap_or(false);
+                bucket.add(latency, failed);
+                failed
+            };
+            candidates.offer(batch, row, latency, failed, self.shared.samples);
             if marked.get(row).copied().unwrap_or(false) {
                 bucket.mark();
             }
         }
         errors.insert("condition_failed", failures);
-        errors.insert("unusable_latency", buckets.iter().map(Bucket::unusable).sum());
-        buckets
+        errors.insert("unusable_latency", folded.iter().map(|(bucket, _)| bucket.unusable()).sum());
+        folded.into_iter().map(|(bucket, candidates)| (bucket, candidates.keep(batch))).collect()
     }
 }
 
@@ -184,10 +193,10 @@ impl Keyed for Detect {
         let group_by = self.shared.group_by.places(batch);
         let write_key = |row: usize, key: &mut Vec<u8>| group_by.write(batch, row, key);
         let assigned = assign(batch, floors, write_key, self.panes, self.timing.allowed_lateness, None);
-        let buckets = self.fold(batch, &assigned.cell_of, assigned.cells.len(), &mut parts[0].errors);
-        for (cell, bucket) in assigned.cells.into_iter().zip(buckets) {
+        let folded = self.fold(batch, &assigned.cell_of, assigned.cells.len(), &mut parts[0].errors);
+        for (cell, (bucket, samples)) in assigned.cells.into_iter().zip(folded) {
             let key = &assigned.keys[cell.key];
-            let folded = Folded { key: key.into(), end: cell.span.first, newest: cell.newest, bucket };
+            let folded = Folded { key: key.into(), end: cell.span.first, newest: cell.newest, bucket, samples };
             parts[shard_of(key, shards)].buckets.push(folded);
         }
         parts[0].late = assigned.late.clone();

@@ -86,7 +86,11 @@ pub(crate) struct DetectSettings {
     /// How far ahead an event's time may be, of the clock or of its partition. What is further ahead counts as late.
     #[serde(default = "window::max_ahead")]
     pub(super) max_ahead: Duration,
-    /// How many keys are remembered. Each takes 2 KiB at its first event and about 60 KiB after a week; one of its first day
+    /// How many events an anomaly has as evidence, up to 20 of each sort: of errors some that failed, of latencies the
+    /// slowest, of the last bucket that had some. Of an event of more than 1 KiB only the beginning. 0 for none.
+    #[serde(default = "samples")]
+    pub(super) samples: usize,
+    /// How many keys are remembered. Each takes 2 KiB at its first event and about 60 KiB after a week, and its samples; one of its first day
     /// that has sent nothing for two hours is forgotten, as is any after a week of silence. Beyond the limit those whose last
     /// event is the oldest are forgotten, a sixteenth of them at once, and counted as errors `key_evicted`; that it has
     /// begun is logged once.
@@ -124,6 +128,10 @@ fn bucket() -> Duration {
 
 fn rebase_after() -> Duration {
     Duration::from_secs(2 * 3600)
+}
+
+fn samples() -> usize {
+    3
 }
 
 fn max_keys() -> usize {

@@ -24,8 +24,10 @@ const VERSION: u8 = 2;
 
 /// The last byte of a saved key: of its open buckets, which change with each event,
 const FILLED: u8 = 0;
-/// and of what is known of it, which is large and changes with each bucket.
+/// of what is known of it, which is large and changes with each bucket,
 const LEARNED: u8 = 1;
+/// and of its samples.
+const SAMPLED: u8 = 2;
 
 /// When there are too many keys, this part of them goes beyond those that must, so that not every batch looks through
 /// all of them.
@@ -39,6 +41,8 @@ pub(super) struct Shared {
     pub(super) group_by: GroupBy,
     /// What is shown at `/metrics`.
     pub(super) series: AllSeries,
+    /// How many samples a bucket has of each sort.
+    pub(super) samples: usize,
     /// What its states are of.
     pub(super) fingerprint: u64,
 }
@@ -54,8 +58,10 @@ pub(crate) struct Shard {
     incidents: Incidents,
     /// Keys whose open buckets changed since they were saved,
     filled: HashSet<Arc<[u8]>, RandomState>,
-    /// and those whose buckets were closed.
+    /// those whose buckets were closed,
     learned: HashSet<Arc<[u8]>, RandomState>,
+    /// and those whose samples changed.
+    sampled: HashSet<Arc<[u8]>, RandomState>,
     /// What is shown of them.
     total: Gauges,
     gauges: [Gauges; CHARTED.len()],
@@ -94,6 +100,7 @@ impl Shard {
             incidents: Incidents::new(),
             filled: HashSet::default(),
             learned: HashSet::default(),
+            sampled: HashSet::default(),
             total: Gauges::new(Arc::clone(&shared.series.total)),
             gauges: shared.series.signals.each_ref().map(|series| Gauges::new(Arc::clone(series))),
             shared,
@@ -101,12 +108,12 @@ impl Shard {
     }
 
     fn fold(&mut self, folded: Vec<Folded>) {
-        for Folded { key, end, newest, bucket } in folded {
+        for Folded { key, end, newest, bucket, samples } in folded {
             let kept = match self.keys.get_mut(&key) {
                 Some(kept) => kept,
                 None => {
                     // Of a key that is gone and still stands there a snapshot is yet to be told.
-                    let saved = [self.filled.contains(&key), self.learned.contains(&key)];
+                    let saved = [&self.filled, &self.learned, &self.sampled].map(|changed| changed.contains(&key));
                     let new = Kept { newest: Micros(i64::MIN), saved, ..Kept::default() };
                     self.keys.entry(Arc::clone(&key)).or_insert(Box::new(new))
                 }
@@ -117,6 +124,9 @@ impl Shard {
             match kept.pending.get_mut(&start) {
                 Some(pending) => pending.merge(&bucket),
                 None => drop(kept.pending.insert(start, bucket)),
+            }
+            if kept.sampled.add(start, samples, self.shared.samples) {
+                self.sampled.insert(Arc::clone(&key));
             }
             self.filled.insert(key);
         }
@@ -139,7 +149,11 @@ impl Shard {
                 let (outcome, told) = self.shared.watch.close(&mut kept.watched, shown, start, bucket.as_ref());
                 let at = self.shared.watch.monitor().next(start);
                 lately = score(name, at, &outcome, &mut made.scored).or(lately);
-                if let Some(anomaly) = told {
+                if kept.sampled.close(start, self.shared.samples) {
+                    self.sampled.insert(Arc::clone(name));
+                }
+                if let Some(mut anomaly) = told {
+                    anomaly.samples = kept.sampled.of(&anomaly);
                     note(&mut self.incidents, name, &kept.watched);
                     made.told.push(Told { name: Arc::clone(name), anomaly });
                 }
@@ -165,7 +179,8 @@ impl Shard {
     fn forget(&mut self, name: &Arc<[u8]>) -> Option<Box<Kept>> {
         let kept = self.keys.remove(name)?;
         self.gauges.iter_mut().for_each(|gauges| gauges.remove(name));
-        for (changed, saved) in [&mut self.filled, &mut self.learned].into_iter().zip(kept.saved) {
+        let changed = [&mut self.filled, &mut self.learned, &mut self.sampled];
+        for (changed, saved) in changed.into_iter().zip(kept.saved) {
             if saved {
                 changed.insert(Arc::clone(name));
             } else {
@@ -251,6 +266,13 @@ impl keyed::Shard for Shard {
             });
             save(&[&name[..], &[LEARNED]].concat(), state);
         }
+        for name in self.sampled.drain() {
+            let state = self.keys.get_mut(&name).map(|kept| {
+                kept.saved[2] = true;
+                snapshot::encode(VERSION, &(self.shared.fingerprint, &kept.sampled)).unwrap_or_default()
+            });
+            save(&[&name[..], &[SAMPLED]].concat(), state);
+        }
     }
 
     fn owner(saved: &[u8]) -> &[u8] {
@@ -262,13 +284,20 @@ impl keyed::Shard for Shard {
         let name: Arc<[u8]> = name.into();
         let kept = self.keys.entry(Arc::clone(&name)).or_default();
         let fingerprint: u64;
-        if part == FILLED {
-            (fingerprint, kept.newest, kept.pending) = snapshot::decode(VERSION, state)?;
-            kept.saved[0] = true;
-        } else {
-            (fingerprint, kept.watched) = snapshot::decode(VERSION, state)?;
-            kept.saved[1] = true;
-            note(&mut self.incidents, &name, &kept.watched);
+        match part {
+            FILLED => {
+                (fingerprint, kept.newest, kept.pending) = snapshot::decode(VERSION, state)?;
+                kept.saved[0] = true;
+            }
+            LEARNED => {
+                (fingerprint, kept.watched) = snapshot::decode(VERSION, state)?;
+                kept.saved[1] = true;
+                note(&mut self.incidents, &name, &kept.watched);
+            }
+            _ => {
+                (fingerprint, kept.sampled) = snapshot::decode(VERSION, state)?;
+                kept.saved[2] = true;
+            }
         }
         ensure!(fingerprint == self.shared.fingerprint, "the baseline is of other fields, keys or buckets");
         Ok(())

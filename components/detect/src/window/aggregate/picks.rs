@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::settings::Function;
 use super::super::tuple;
 use super::Aggregate;
-use crate::short::short_event;
+use crate::short::{LONGEST_EVENT, short_event};
 
 /// An event that is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl Aggregate {
                 Some(column) => tuple::write_short(batch.field(row, column), &mut bytes),
                 None => {
                     write_json(batch, row, &mut bytes);
-                    bytes = short_event(bytes);
+                    bytes = short_event(bytes, LONGEST_EVENT);
                 }
             }
             Pick { time, id: batch.id(row), bytes }

@@ -64,11 +64,11 @@ fn context() -> Context {
 
 /// An event of a service, in seconds.
 #[derive(Clone, Debug)]
-struct Event {
-    second: i64,
-    service: &'static str,
-    latency: f64,
-    failed: bool,
+pub(super) struct Event {
+    pub(super) second: i64,
+    pub(super) service: &'static str,
+    pub(super) latency: f64,
+    pub(super) failed: bool,
 }
 
 /// What goes on for half a day, at 20 events a minute each: `web` becomes three times as slow in its fifth hour, and a
@@ -87,7 +87,7 @@ fn workload() -> Vec<Event> {
     events
 }
 
-fn batch(events: &[Event]) -> Batch {
+pub(super) fn batch(events: &[Event]) -> Batch {
     let json = |event: &Event| {
         let Event { second, service, latency, failed } = event;
         (*second, format!(r#"{{"service":"{service}","response_time_ms":{latency},"failed":{failed}}}"#))

@@ -71,5 +71,6 @@ impl Files {
             let error = format!("{error:#}");
             tracing::warn!(error, "What is in use can't be kept: `logd rollback` will not find it.");
         }
+        self.own.show_generation(self.generations.number());
     }
 }

@@ -73,16 +73,27 @@ impl Generations {
         kept.flat_map(|kept| kept.texts.clone()).collect()
     }
 
-    /// Keeps what is in use now, if that is not what was in use before. Of a broken file its last good version is kept on.
-    ///
-    /// # Errors
-    /// It can't be written.
-    pub(crate) fn keep(&mut self, compiled: &Compiled, at: String) -> anyhow::Result<()> {
+    /// The number under which this would be kept.
+    pub(crate) fn number_of(&self, compiled: &Compiled) -> u64 {
+        self.last.number + u64::from(self.pipelines(compiled) != self.last.pipelines)
+    }
+
+    /// Of a broken file its last good version.
+    fn pipelines(&self, compiled: &Compiled) -> BTreeMap<String, Kept> {
         let mut pipelines = BTreeMap::new();
         for file in &compiled.files {
             let kept = if file.accepted { Some(Kept::of(file)) } else { self.last.pipelines.get(&file.id).cloned() };
             pipelines.extend(kept.map(|kept| (file.id.clone(), kept)));
         }
+        pipelines
+    }
+
+    /// Keeps what is in use now, if that is not what was in use before. Of a broken file its last good version is kept on.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(crate) fn keep(&mut self, compiled: &Compiled, at: String) -> anyhow::Result<()> {
+        let pipelines = self.pipelines(compiled);
         if pipelines == self.last.pipelines {
             return Ok(());
         }
@@ -204,8 +215,9 @@ mod tests {
         assert_eq!((good.errors(), good.graph.nodes.len()), (0, 2));
 
         fs::write(&path, pipeline("blackhole") + "# another\n").unwrap();
+        assert_eq!(generations.number_of(&compiled(&paths, &Texts::new())), 2);
         generations.keep(&compiled(&paths, &Texts::new()), String::new()).unwrap();
-        assert_eq!(generations.number(), 2);
+        assert_eq!((generations.number(), generations.number_of(&compiled(&paths, &Texts::new()))), (2, 2));
         let (files, texts) = generations.back(1).unwrap().files();
         fs::remove_file(&path).unwrap();
         assert_eq!(compiled(&files, &texts).files[0].file.text(), pipeline("blackhole"), "the file may be gone");

@@ -112,6 +112,13 @@ impl Own {
         self.api = Some((api, say));
     }
 
+    /// Has anomalies say which generation of the pipelines told them.
+    pub(super) fn show_generation(&self, number: u64) {
+        if let Some((api, _)) = &self.api {
+            api.set_generation(number);
+        }
+    }
+
     /// Serves the API while there is something to show, and reads its certificate again.
     ///
     /// # Errors

@@ -99,6 +99,9 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     if once && environment.store.last_epoch()? > Epoch(0) {
         tracing::info!("An earlier run of this was interrupted; going on where it stopped.");
     }
+    let generations = Generations::open(data_dir.path())?;
+    // Known before the first anomaly is told.
+    host.set_generation(generations.number_of(&compiled));
     let mut fleet = Fleet::start(&compiled, environment.clone()).await?;
     parts.show(&fleet);
 
@@ -119,7 +122,6 @@ pub(crate) async fn run(options: Options, compiled: Compiled) -> anyhow::Result<
     } else {
         watch.also(&compiled.used_files);
         let conditions = Arc::clone(&environment.conditions);
-        let generations = Generations::open(data_dir.path())?;
         own.show_by(host.clone(), say);
         own.follow_api(&fleet).await?;
         let mut files = Files { paths, conditions, watch, generations, own };

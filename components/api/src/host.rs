@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ struct Inner {
     archive: OnceCell<Archive>,
     webhooks: OnceCell<Registry>,
     running: tokio::sync::Mutex<Option<Running>>,
+    /// The generation of the pipelines that is in use; 0 before the first.
+    generation: AtomicU64,
 }
 
 /// What runs while it is served.
@@ -112,6 +115,16 @@ impl fmt::Debug for Host {
 }
 
 impl Host {
+    /// Takes note of which generation of the pipelines is in use, for the anomalies that are told from now on.
+    pub fn set_generation(&self, number: u64) {
+        self.0.generation.store(number, Ordering::Relaxed);
+    }
+
+    /// The generation of the pipelines that is in use, once that is known.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        Some(self.0.generation.load(Ordering::Relaxed)).filter(|number| *number > 0)
+    }
+
     /// An API that is not served yet, and has opened nothing.
     #[must_use]
     pub fn new(settings: ApiSettings, surroundings: Surroundings) -> Self {
@@ -121,6 +134,7 @@ impl Host {
             archive: OnceCell::new(),
             webhooks: OnceCell::new(),
             running: tokio::sync::Mutex::new(None),
+            generation: AtomicU64::new(0),
         }))
     }
 

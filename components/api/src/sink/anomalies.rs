@@ -11,7 +11,11 @@ impl Open {
     pub(super) async fn anomalies(&self, batch: &Batch) -> Attempt {
         let (mut drop, mut changes) = (Vec::new(), Vec::new());
         for (number, row) in (0..).zip(0..batch.len()) {
-            let event = serde_json::to_value(batch.value(row)).unwrap_or_default();
+            let mut event = serde_json::to_value(batch.value(row)).unwrap_or_default();
+            // A fact of the daemon, not of the detector, whose events are the same wherever it runs.
+            if let (Some(event), Some(generation)) = (event.as_object_mut(), self.host.generation()) {
+                event.insert("generation".to_owned(), generation.into());
+            }
             match self.feed.anomaly(&component(batch, row), event) {
                 Ok(whole) => changes.push(Change::told(&whole)),
                 Err(_) => drop.push((number, MALFORMED)),

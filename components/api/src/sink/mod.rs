@@ -22,6 +22,7 @@ use vrl::path::OwnedValuePath;
 
 pub(crate) use self::settings::ApiSinkSettings;
 use self::settings::Fields;
+use crate::host::Host;
 use crate::webhooks::Alerts;
 
 /// What is not understood is counted under this reason.
@@ -34,6 +35,7 @@ pub(crate) struct ApiSink(Option<Open>);
 struct Open {
     feed: Feed,
     alerts: Arc<Alerts>,
+    host: Host,
     id: ComponentId,
     /// The pipeline that it stands in: logs are of this one.
     pipeline: String,
@@ -51,11 +53,11 @@ impl ApiSink {
         Self(None)
     }
 
-    pub(super) fn new(feed: Feed, fields: &Fields, id: &ComponentId, alerts: Arc<Alerts>) -> Self {
+    pub(super) fn new(feed: Feed, fields: &Fields, id: &ComponentId, alerts: Arc<Alerts>, host: Host) -> Self {
         let (counted, searched) = (fields.counted(), fields.searched());
         let columns = Columns::new(searched.iter().cloned());
         let pipeline = id.pipeline().to_owned();
-        Self(Some(Open { feed, alerts, id: id.clone(), pipeline, counted, searched, columns }))
+        Self(Some(Open { feed, alerts, host, id: id.clone(), pipeline, counted, searched, columns }))
     }
 }
 

@@ -120,6 +120,6 @@ impl SinkSettings for ApiSinkSettings {
         }
         let host = context.shared.get::<Host>().ok_or_else(|| anyhow::anyhow!("this daemon has no API"))?;
         let archive = host.archive().await?;
-        Ok(ApiSink::new(archive.feed(&context.id), &self.fields, &context.id, host.alerts().await?))
+        Ok(ApiSink::new(archive.feed(&context.id), &self.fields, &context.id, host.alerts().await?, host.clone()))
     }
 }

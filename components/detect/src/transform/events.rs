@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use super::key;
 use super::keyed::{Scored, Told, Yield};
 use super::settings;
+use crate::explain::Account;
 use crate::incident::{Anomaly, State};
 use crate::time::Micros;
 
@@ -34,10 +35,14 @@ pub(super) fn anomalies(mut told: Vec<Told>, batch: &Batch, partition: &Arc<Part
     derived(told.iter().map(event).collect(), partition)
 }
 
-/// The anomaly as a value, with times that are times.
+/// The anomaly as a value, with times that are times; and beside it the rule as a formula, and what would have been quiet,
+/// for those who have nothing that computes them from the evidence.
 pub(crate) fn value(anomaly: &Anomaly) -> Value {
     // It has only text for keys, the one thing that could not be said in JSON.
     let mut value = Value::from(serde_json::to_value(anomaly).unwrap_or_default());
+    let Account { rule, quiet, .. } = Account::of(anomaly);
+    value.insert(path!("rule"), Value::from(rule));
+    value.insert(path!("quiet"), quiet.into_iter().map(Value::from).collect::<Vec<_>>());
     for (path, moment) in [
         (owned_value_path!("timestamp"), anomaly.timestamp),
         (owned_value_path!("since"), anomaly.since),

@@ -16,7 +16,7 @@ use super::key;
 use crate::rule::{self, Problem};
 
 /// The fields of an anomaly beside those of its key.
-pub(crate) const ANOMALY: [&str; 21] = [
+pub(crate) const ANOMALY: [&str; 23] = [
     "id",
     "incident_id",
     "state",
@@ -36,6 +36,8 @@ pub(crate) const ANOMALY: [&str; 21] = [
     "baseline",
     "peak",
     "explanation",
+    "rule",
+    "quiet",
     "evidence",
     "samples",
 ];

@@ -5,11 +5,12 @@ import { dateTime, duration, figure, moment, number } from "../format.js";
 import { words } from "../labels.js";
 import { link } from "../route.js";
 
-/** Names and values, for a `dl`. */
+/** Names and values, for a `dl`; of an incident with its anomalies, the newest first. */
 export function figures(incident, zone) {
-  const last =
-    incident.anomalies.find((change) => change.id === incident.last_anomaly_id) ?? incident.anomalies.at(-1);
+  const last = incident.anomalies.find((change) => change.id === incident.last_anomaly_id) ?? incident.anomalies[0];
   const { baseline, peak } = last ?? {};
+  // Why it was opened: what came later may be usual again.
+  const { rule, quiet } = incident.anomalies.findLast((change) => change.rule) ?? {};
   const [opened, resolved] = [moment(incident.opened_at), moment(incident.resolved_at)];
   const lasted = opened && resolved ? duration((resolved - opened) / 1000) : null;
   const value = (of) => figure(of, incident.unit);
@@ -22,7 +23,10 @@ export function figures(incident, zone) {
     ["Updated", dateTime(incident.updated_at, zone)],
     ["Resolved", dateTime(incident.resolved_at, zone), lasted ? `after ${lasted}` : null],
     ["Service", service(incident.service)],
+    rule ? ["Rule", rule] : null,
+    quiet?.length ? ["Quiet would be", quiet.join(", or ")] : null,
     ["Found by", incident.detector ?? "–", incident.pipeline ? `pipeline ${incident.pipeline}` : null],
+    last?.generation ? ["Configuration", `generation ${number(last.generation)}`] : null,
     incident.acknowledged_by ? ["Acknowledged by", incident.acknowledged_by] : null,
     incident.note ? ["Note", incident.note] : null,
   ];

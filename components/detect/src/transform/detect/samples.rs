@@ -1,12 +1,13 @@
 //! Events as evidence: of the last buckets some that failed, and some of the slowest.
 //!
-//! Which ones is never chance: those that failed first, and the slowest; among equals the earliest, then by their ids.
+//! Which ones is never chance: those that failed first, and the slowest; among equals the earliest, then by what they say,
+//! which is the same wherever they are read from.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use logd_sdk::event::write_json;
-use logd_sdk::{Batch, EventId, Time};
+use logd_sdk::{Batch, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use crate::incident::{Anomaly, Kind, State};
 use crate::short::{LONGEST, short_event};
 use crate::time::Micros;
 
-/// A row of a batch that may be a sample. Its id is worked out only where nothing else decides.
+/// A row of a batch that may be a sample. Its text is written only where nothing else decides.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     latency: f64,
@@ -34,7 +35,6 @@ struct Sample {
     /// 0 of one that failed: there it does not decide.
     latency: f64,
     time: Time,
-    id: EventId,
     json: Vec<u8>,
 }
 
@@ -67,21 +67,25 @@ impl Candidates {
 
     /// Takes along what is kept of the batch.
     pub(super) fn keep(self, batch: &Batch) -> Samples {
-        let sample = |Candidate { latency, row }| {
-            let mut json = Vec::new();
-            write_json(batch, row, &mut json);
-            Sample { latency, time: batch.rows()[row].time, id: batch.id(row), json: short_event(json, LONGEST) }
-        };
+        let sample =
+            |Candidate { latency, row }| Sample { latency, time: batch.rows()[row].time, json: json(batch, row) };
         let keep = |rows: Vec<Candidate>| rows.into_iter().map(sample).collect();
         Samples { failed: keep(self.failed), slowest: keep(self.slowest) }
     }
 }
 
+/// An event as it is kept.
+fn json(batch: &Batch, row: usize) -> Vec<u8> {
+    let mut json = Vec::new();
+    write_json(batch, row, &mut json);
+    short_event(json, LONGEST)
+}
+
 fn insert(batch: &Batch, kept: &mut Vec<Candidate>, new: Candidate, most: usize) {
     let order = |old: &Candidate| {
         let times = || batch.rows()[old.row].time.cmp(&batch.rows()[new.row].time);
-        let ids = || batch.id(old.row).cmp(&batch.id(new.row));
-        new.latency.total_cmp(&old.latency).then_with(times).then_with(ids)
+        let texts = || json(batch, old.row).cmp(&json(batch, new.row));
+        new.latency.total_cmp(&old.latency).then_with(times).then_with(texts)
     };
     if kept.len() >= most && kept.last().is_none_or(|last| order(last) != Ordering::Greater) {
         return;
@@ -94,7 +98,7 @@ fn insert(batch: &Batch, kept: &mut Vec<Candidate>, new: Candidate, most: usize)
 impl Sample {
     /// The order in which they are wanted.
     fn order(&self, other: &Self) -> Ordering {
-        other.latency.total_cmp(&self.latency).then_with(|| (self.time, self.id).cmp(&(other.time, other.id)))
+        other.latency.total_cmp(&self.latency).then_with(|| (self.time, &self.json).cmp(&(other.time, &other.json)))
     }
 }
 
@@ -162,7 +166,7 @@ impl Sampled {
         let mut told: Vec<&Sample> = Vec::new();
         for sample in failed.chain(slowest).filter(|sample| sample.time.as_micros() >= anomaly.since.0) {
             // One that failed may be among the slowest, too.
-            if told.iter().all(|other| (other.time, other.id) != (sample.time, sample.id)) {
+            if told.iter().all(|other| (other.time, &other.json) != (sample.time, &sample.json)) {
                 told.push(sample);
             }
         }

@@ -177,6 +177,8 @@ fn what_is_learned_or_carried_elsewhere_judges_as_what_was_lived() {
     learned.write("empty.log", "");
     let said = state(&learned, &["learn", "pipelines/shop.toml", "--input", "empty.log", "--replace"]);
     assert!(said.code == Some(69) && said.err.contains("no event has come"), "{:?} {}", said.code, said.err);
+    let said = learn(&["--replace", "--since", "1d"]);
+    assert!(said.code == Some(69) && said.err.contains("--since leaves all"), "{:?} {}", said.code, said.err);
     assert_eq!(state(&learned, &["show", "slow", "web"]).out, shown, "nothing has changed");
     learned.write("long.log", "x".repeat(2 << 20) + "\n" + &events(0, HISTORY));
     let said = state(&learned, &["learn", "pipelines/shop.toml", "--input", "long.log", "--replace"]);

@@ -70,10 +70,18 @@ impl Learn {
                 left_out = learning.finish(settings, workers, &store) => left_out.map_err(unavailable)?,
                 never = progress::show(run.clone(), 1, 1, Instant::now()) => match never {},
             };
-            if run.population().is_empty() { Err(Failed::nothing_came()) } else { Ok(left_out) }
+            if run.population().is_empty() { Err(self.nothing_came()) } else { Ok(left_out) }
         };
         let left_out = until_interrupted(workers, learn)?;
         Ok(print(&text(&state::list(&store, &learns).map_err(unavailable)?, &learns, &left_out)))
+    }
+
+    fn nothing_came(&self) -> Failed {
+        let Some(since) = self.since.map(Moment::time) else { return Failed::nothing_came() };
+        Failed::Unavailable(format!(
+            "no event with a time since {since} has come to a detector: either --since leaves all of this input out, or \
+             `parse` has no `timestamp`"
+        ))
     }
 }
 

@@ -23,8 +23,8 @@ export function figures(incident, zone) {
     ["Updated", dateTime(incident.updated_at, zone)],
     ["Resolved", dateTime(incident.resolved_at, zone), lasted ? `after ${lasted}` : null],
     ["Service", service(incident.service)],
-    rule ? ["Rule", rule] : null,
-    quiet?.length ? ["Quiet would be", quiet.join(", or ")] : null,
+    rule ? ["Rule", plain(rule)] : null,
+    quiet?.length ? ["Quiet would be", plain(quiet.join(", or "))] : null,
     ["Found by", incident.detector ?? "–", incident.pipeline ? `pipeline ${incident.pipeline}` : null],
     last?.generation ? ["Configuration", `generation ${number(last.generation)}`] : null,
     incident.acknowledged_by ? ["Acknowledged by", incident.acknowledged_by] : null,
@@ -38,3 +38,6 @@ export function figures(incident, zone) {
 }
 
 const service = (name) => (name ? h("a", { href: link(["services", name]) }, name) : "–");
+
+/** Without the marks that names have in text for terminals. */
+const plain = (text) => text.replaceAll("`", "");

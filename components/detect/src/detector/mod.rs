@@ -288,6 +288,23 @@ impl Detector {
     }
 }
 
+/// Puts an item among the first ones by `order`, in which they stand, so that at most `most` remain. Returns whether it is
+/// one of them.
+pub(crate) fn insert_bounded<T>(
+    first: &mut Vec<T>,
+    item: T,
+    most: usize,
+    order: impl Fn(&T, &T) -> std::cmp::Ordering,
+) -> bool {
+    if first.len() >= most && first.last().is_none_or(|last| order(last, &item).is_le()) {
+        return false;
+    }
+    let place = first.partition_point(|old| order(old, &item).is_lt());
+    first.insert(place, item);
+    first.truncate(most);
+    true
+}
+
 /// Adds an item and lets go of the oldest ones, so that at most `capacity` remain.
 pub(crate) fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, capacity: usize) {
     while queue.len() >= capacity.max(1) {

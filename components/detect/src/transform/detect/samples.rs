@@ -11,6 +11,7 @@ use logd_sdk::{Batch, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::detector::insert_bounded;
 use crate::incident::{Anomaly, Kind, State};
 use crate::short::{LONGEST, short_event};
 use crate::time::Micros;
@@ -82,17 +83,12 @@ fn json(batch: &Batch, row: usize) -> Vec<u8> {
 }
 
 fn insert(batch: &Batch, kept: &mut Vec<Candidate>, new: Candidate, most: usize) {
-    let order = |old: &Candidate| {
+    let order = |old: &Candidate, new: &Candidate| {
         let times = || batch.rows()[old.row].time.cmp(&batch.rows()[new.row].time);
         let texts = || json(batch, old.row).cmp(&json(batch, new.row));
         new.latency.total_cmp(&old.latency).then_with(times).then_with(texts)
     };
-    if kept.len() >= most && kept.last().is_none_or(|last| order(last) != Ordering::Greater) {
-        return;
-    }
-    let place = kept.partition_point(|old| order(old) == Ordering::Less);
-    kept.insert(place, new);
-    kept.truncate(most);
+    insert_bounded(kept, new, most, order);
 }
 
 impl Sample {
@@ -117,12 +113,7 @@ impl Samples {
         let mut has_changed = false;
         for (mine, others) in self.with(other) {
             for new in others {
-                let place = mine.partition_point(|old| old.order(&new) == Ordering::Less);
-                if place < most {
-                    mine.insert(place, new);
-                    mine.truncate(most);
-                    has_changed = true;
-                }
+                has_changed |= insert_bounded(mine, new, most, Sample::order);
             }
         }
         has_changed

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::settings::Function;
 use super::super::tuple;
 use super::Aggregate;
+use crate::detector::insert_bounded;
 use crate::short::{LONGEST_EVENT, short_event};
 
 /// An event that is kept.
@@ -43,16 +44,11 @@ impl Aggregate {
     /// Takes a row of the batch in, if it is among those wanted.
     pub(super) fn offer(&self, batch: &Batch, kept: &mut Vec<Candidate>, row: usize) {
         let new = Candidate { time: batch.rows()[row].time, row: u32::try_from(row).unwrap_or(u32::MAX) };
-        let order = |old: &Candidate| {
-            let ids = || batch.id(old.row as usize).cmp(&batch.id(row));
+        let order = |old: &Candidate, new: &Candidate| {
+            let ids = || batch.id(old.row as usize).cmp(&batch.id(new.row as usize));
             self.directed(old.time.cmp(&new.time).then_with(ids))
         };
-        if kept.len() >= self.limit() && kept.last().is_some_and(|last| order(last) != Ordering::Greater) {
-            return;
-        }
-        let place = kept.partition_point(|old| order(old) == Ordering::Less);
-        kept.insert(place, new);
-        kept.truncate(self.limit());
+        insert_bounded(kept, new, self.limit(), order);
     }
 
     /// Takes along what is kept of the batch: the events, or the field in `column`.

@@ -98,8 +98,7 @@ impl Incident {
         }
         let joined = self.take_in(outcome, at);
         let is_over = !self.parts.iter().any(|part| part.is_open);
-        let worst = self.parts.iter().filter(|part| part.at == at).map(|part| part.figures);
-        let worst = worst.max_by(|one, other| one.times().total_cmp(&other.times()));
+        let worst = Figures::worst(self.parts.iter().filter(|part| part.at == at).map(|part| part.figures));
         let Some(open) = &mut self.open else {
             if is_over {
                 self.parts.clear();
@@ -163,8 +162,8 @@ impl Incident {
         }
         // What closed again during the cool-down takes no part.
         self.parts.retain(|part| part.is_open);
-        let worst = self.parts.iter().max_by(|one, other| one.figures.times().total_cmp(&other.figures.times()))?;
-        let (figures, times) = (worst.figures, worst.figures.times());
+        let figures = Figures::worst(self.parts.iter().map(|part| part.figures))?;
+        let times = figures.times();
         let severity = severity(times, &self.parts);
         let incident = Open { id: id(at), opened: at, changes: 1, severity, worst: (figures, at), told: times };
         self.open = Some(Box::new(incident));

@@ -90,6 +90,11 @@ impl Figures {
         }
     }
 
+    /// Those that are the furthest out of the usual, in multiples of their thresholds.
+    pub(crate) fn worst(figures: impl Iterator<Item = Self>) -> Option<Self> {
+        figures.max_by(|one, other| one.times().total_cmp(&other.times()))
+    }
+
     /// What a score must exceed.
     #[must_use]
     pub fn threshold(&self) -> f64 {

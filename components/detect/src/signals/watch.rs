@@ -82,7 +82,7 @@ impl Watch {
         let (worst, worst_at) = incident.worst;
         // The latest figures of those that are out of the usual; at the end the worst, for nothing is any more.
         let latest = parts.iter().filter(|part| reason.is_none() && part.at == *at).map(|part| part.figures);
-        let figures = latest.max_by(|one, other| one.times().total_cmp(&other.times())).unwrap_or(worst);
+        let figures = Figures::worst(latest).unwrap_or(worst);
         let bounds = figures.bounds();
         let first = parts.first().map_or(worst, |part| part.joined);
         Anomaly {

@@ -9,13 +9,9 @@ use crate::signals::{Figures, Recent};
 pub(super) fn account(evidence: &SignalEvidence) -> Account {
     let rules: Vec<String> = evidence.figures.iter().map(formula).collect();
     let quiet = evidence.figures.iter().flat_map(quiet).collect();
-    let steps = worst(evidence).map(|worst| evidence.recent.iter().filter_map(|recent| step(worst, recent)).collect());
+    let worst = Figures::worst(evidence.figures.iter().copied());
+    let steps = worst.map(|worst| evidence.recent.iter().filter_map(|recent| step(&worst, recent)).collect());
     Account { rule: rules.join("; "), quiet, steps: steps.unwrap_or_default() }
-}
-
-/// The figures that are the furthest out of the usual.
-fn worst(evidence: &SignalEvidence) -> Option<&Figures> {
-    evidence.figures.iter().max_by(|one, other| one.times().total_cmp(&other.times()))
 }
 
 /// What a signal was in a bucket; `None` where it has none. Judged is not the bucket but what it is a part of.
@@ -35,7 +31,8 @@ pub(super) fn verify(anomaly: &Anomaly, evidence: &SignalEvidence) -> Result<(),
     if !is_alarm(anomaly) {
         return Ok(());
     }
-    let Some(worst) = worst(evidence).filter(|_| evidence.verify()) else { return Err(unfounded(anomaly)) };
+    let worst = Figures::worst(evidence.figures.iter().copied());
+    let Some(worst) = worst.filter(|_| evidence.verify()) else { return Err(unfounded(anomaly)) };
     agree([
         ("its value", anomaly.value, worst.bounds().value),
         ("its score", anomaly.score, worst.score()),

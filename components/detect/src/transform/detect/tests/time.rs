@@ -171,5 +171,6 @@ fn what_is_known_is_not_written_with_every_event() {
     driver.send(&[event(3601)]);
     let mut written = Vec::new();
     driver.shards[0].save(&mut |_, state| written.push(state.expect("it is there").len()));
-    assert!(written.iter().sum::<usize>() < 1000, "its bucket and samples: {written:?}");
+    let is_small = matches!(written[..], [bucket, samples] if bucket < 400 && samples < 600);
+    assert!(is_small, "what is known has several thousand bytes: {written:?}");
 }
